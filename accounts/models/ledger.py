@@ -1,0 +1,80 @@
+"""The ledger: a Call from admission to settlement, with an Attempt for each execution at a vendor.
+
+Providers are named in plain text, not by foreign key: this app knows nothing of vendors, and the account outlives a
+provider that was deleted.
+"""
+
+from django.conf import settings
+from django.db import models
+
+
+class CallState(models.TextChoices):
+    """How a call stands, or how it ended."""
+
+    OPEN = "open", "Open"
+    DONE = "done", "Done"
+    CLIENT_GONE = "client_gone", "Client gone"
+    UPSTREAM_ERROR = "upstream_error", "Upstream error"
+    TRUNCATED = "truncated", "Truncated"
+    TIMEOUT = "timeout", "Timeout"
+    INTERNAL_ERROR = "internal_error", "Internal error"
+
+
+class Call(models.Model):
+    """One admitted call. `estimated`: the vendor reported no usage, or the call was cut before it did."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    request_id = models.CharField(max_length=128, db_index=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="calls")
+    token = models.ForeignKey("accounts.ApiToken", null=True, on_delete=models.SET_NULL, related_name="calls")
+    surface = models.CharField(max_length=32, help_text="The route that it came in by.")
+    provider = models.CharField(max_length=64)
+    model = models.CharField(max_length=200, blank=True)
+    streamed = models.BooleanField(default=False)
+    state = models.CharField(max_length=16, choices=CallState, default=CallState.OPEN)
+    input_tokens = models.PositiveBigIntegerField(default=0)
+    output_tokens = models.PositiveBigIntegerField(default=0)
+    estimated = models.BooleanField(default=False)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-opened_at",)
+        indexes = [
+            models.Index(fields=["user", "-opened_at"], name="call_by_user"),
+            models.Index(fields=["opened_at"], condition=models.Q(state="open"), name="call_open"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state="open", closed_at__isnull=True)
+                | (~models.Q(state="open") & models.Q(closed_at__isnull=False)),
+                name="call_open_or_closed",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.model} {self.state}"
+
+
+class Attempt(models.Model):
+    """One execution of a call at a vendor. A fallback makes two, a race several."""
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="attempts")
+    position = models.PositiveSmallIntegerField()
+    provider = models.CharField(max_length=64)
+    model = models.CharField(max_length=200, blank=True)
+    key_hint = models.CharField(max_length=16, blank=True, help_text="The last four characters of the key that was used.")
+    state = models.CharField(max_length=16, choices=CallState)
+    status = models.PositiveSmallIntegerField(null=True, help_text="The vendor's HTTP status, where it answered with an error.")
+    input_tokens = models.PositiveBigIntegerField(default=0)
+    output_tokens = models.PositiveBigIntegerField(default=0)
+    estimated = models.BooleanField(default=False)
+    first_byte_ms = models.PositiveIntegerField(null=True)
+    duration_ms = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ("call", "position")
+        constraints = [models.UniqueConstraint(fields=["call", "position"], name="attempt_position_once")]
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.provider} {self.state}"

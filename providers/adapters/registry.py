@@ -1,0 +1,36 @@
+"""The table of provider types: one line each. The admin's choices come from it."""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+
+from providers.adapters.base import Adapter
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderType:
+    """label: what the admin shows. adapter: dotted path of the class, imported when it is first needed.
+
+    base_url: the vendor's address, used where the provider names none. needs_key, needs_model: what it cannot do
+    without.
+    """
+
+    label: str
+    adapter: str
+    base_url: str = ""
+    needs_key: bool = True
+    needs_model: bool = True
+
+
+TYPES: dict[str, ProviderType] = {
+    "openai": ProviderType("OpenAI and compatible", "providers.adapters.openai.OpenAIAdapter", "https://api.openai.com/v1"),
+    "echo": ProviderType("Echo (built in)", "providers.adapters.echo.EchoAdapter", needs_key=False, needs_model=False),
+}
+
+
+@cache
+def adapter_for(type_name: str) -> Adapter:
+    """The adapter of a provider type. Raises KeyError for a type that is not in the table."""
+    module, _, name = TYPES[type_name].adapter.rpartition(".")
+    adapter: Adapter = getattr(import_module(module), name)()
+    return adapter

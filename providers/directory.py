@@ -1,0 +1,120 @@
+"""The providers as this process knows them: a snapshot that the gateway lane reads without a query.
+
+A change made in this process shows at once; one made in another, after REFRESH_SECONDS.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from django.db import transaction
+from django.db.models.signals import post_delete, post_save
+
+from providers.adapters.registry import TYPES
+from providers.models import Provider, ProviderKey
+from providers.types import Endpoint, Timeouts
+from storage import reads
+from storage.errors import SecretUnreadable
+
+logger = logging.getLogger("gateway.providers")
+
+REFRESH_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    providers: Mapping[str, Endpoint]
+    changes: int
+    read_at: float
+
+
+_changes = 0
+_snapshot: _Snapshot | None = None
+_reading: "dict[asyncio.AbstractEventLoop, asyncio.Task[_Snapshot]]" = {}
+
+
+async def current() -> Mapping[str, Endpoint]:
+    """All providers by name, disabled ones too. Reads the database when the snapshot is old or out of date."""
+    snapshot = _snapshot
+    if snapshot is None or snapshot.changes != _changes or time.monotonic() - snapshot.read_at > REFRESH_SECONDS:
+        snapshot = await _refresh()
+    return snapshot.providers
+
+
+async def _refresh() -> _Snapshot:
+    # All that wait share one read, and none of them can cancel it for the others.
+    loop = asyncio.get_running_loop()
+    task = _reading.get(loop)
+    if task is None:
+        task = _reading[loop] = loop.create_task(_take_snapshot())
+        task.add_done_callback(lambda _: _reading.pop(loop, None))
+    return await asyncio.shield(task)
+
+
+async def _take_snapshot() -> _Snapshot:
+    global _snapshot
+    changes, read_at = _changes, time.monotonic()
+    providers = await reads.read(load)
+    _snapshot = _Snapshot(MappingProxyType(providers), changes, read_at)
+    return _snapshot
+
+
+def load() -> dict[str, Endpoint]:
+    """Reads all providers from the database. One whose key cannot be decrypted has none, and the log says so."""
+    return {row.name: endpoint(row) for row in Provider.objects.all()}
+
+
+def _active_secret(provider: Provider) -> str:
+    try:
+        key = provider.keys.filter(active=True).first()
+    except SecretUnreadable as error:
+        logger.error("Provider %s has no usable key: %s", provider.name, error)
+        return ""
+    if key is not None:
+        return key.secret
+    return os.environ.get(provider.api_key_env, "") if provider.api_key_env else ""
+
+
+def endpoint(provider: Provider) -> Endpoint:
+    """The value that adapters work with, out of a row and its active key."""
+    kind = TYPES[provider.type]
+    return Endpoint(
+        name=provider.name,
+        type=provider.type,
+        description=provider.description,
+        base_url=provider.base_url or kind.base_url,
+        key=_active_secret(provider),
+        needs_key=kind.needs_key,
+        needs_model=kind.needs_model,
+        default_model=provider.default_model,
+        models=tuple(provider.models),
+        default_max_tokens=provider.default_max_tokens,
+        max_prompt_chars=provider.max_prompt_chars,
+        enabled=provider.enabled,
+        is_default=provider.is_default,
+        allow_private_network=provider.allow_private_network,
+        timeouts=Timeouts(
+            provider.connect_timeout, provider.first_byte_timeout, provider.gap_timeout, provider.total_timeout
+        ),
+        config=provider.config,
+    )
+
+
+def _note_change(**_: Any) -> None:
+    def count() -> None:
+        global _changes
+        _changes += 1
+
+    transaction.on_commit(count)
+
+
+def watch() -> None:
+    """Notices changes of providers and keys that are made in this process."""
+    for model in (Provider, ProviderKey):
+        post_save.connect(_note_change, sender=model, dispatch_uid=f"directory-save-{model.__name__}")
+        post_delete.connect(_note_change, sender=model, dispatch_uid=f"directory-delete-{model.__name__}")

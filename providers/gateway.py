@@ -1,0 +1,221 @@
+"""The story of a call: route, admit, attempt, relay, settle. The only module that sees both accounts and vendors.
+
+Streamed or not is one path: `open_answer` returns once the first piece of the answer is there, so a refusal is still
+an error with its status; then the caller takes the answer whole or piece by piece, and closes it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+from accounts import ledger
+from accounts.ledger import Admission, AttemptRecord, Hold, Tokens
+from accounts.models import CallState
+from accounts.principal import Principal
+from providers import directory, routing
+from providers.adapters.registry import adapter_for
+from providers.errors import AnswerTimeout, ConnectTimeout, ProviderError, StatusError, Truncated, UpstreamError
+from providers.routing import PlannedAttempt
+from providers.types import Chunk, GenerateRequest, Usage
+from providers.upstream.client import send
+
+logger = logging.getLogger("gateway.calls")
+
+_BYTES_PER_TOKEN = 4  # for estimates only: what was relayed when the vendor's own count is missing
+_LAST_READ_SECONDS = 0.25  # how long a finished answer's connection may take to become reusable
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer."""
+
+    text: str
+    model: str
+    provider: str
+    finish_reason: str | None
+
+
+async def open_answer(principal: Principal, request: GenerateRequest, *, request_id: str, surface: str) -> "Answer":
+    """Admits a call and opens its answer, up to the first piece. The caller must close what this returns.
+
+    Raises ProviderError, NotAuthenticated or StorageUnavailable; then nothing is left open.
+    """
+    plan = routing.route(request, await directory.current())
+    first = plan[0]
+    hold = await ledger.admit(
+        Admission(principal, request_id, surface, first.endpoint.name, first.model, streamed=request.stream)
+    )
+    answer = Answer(hold, request)
+    try:
+        await answer.open(plan)
+    except BaseException as error:
+        await answer.aclose(error)
+        raise
+    return answer
+
+
+class Answer:
+    """An admitted call and its open upstream: iterate it, or collect it, and close it. Closing settles the call.
+
+    `async with` closes it. How it ended is what decides the call's state: with its end reached it is done, with an
+    error it is that error, and closed before either the client has gone.
+    """
+
+    def __init__(self, hold: Hold, request: GenerateRequest) -> None:
+        self.call_id = hold.call_id
+        self.finish_reason: str | None = None
+        self.model = ""
+        self.provider = ""
+        self._hold = hold
+        self._request = request
+        self._attempts: list[AttemptRecord] = []
+        self._attempt: PlannedAttempt | None = None
+        self._upstream = AsyncExitStack()
+        self._chunks: AsyncIterator[Chunk] | None = None
+        self._first: Chunk | None = None
+        self._usage: Usage | None = None
+        self._relayed_bytes = 0
+        self._finished = False
+        self._failure: BaseException | None = None
+        self._closed = False
+        self._started = time.monotonic()
+        self._first_byte_ms: int | None = None
+
+    async def open(self, plan: tuple[PlannedAttempt, ...]) -> None:
+        """Makes the planned attempts in order until one answers. Raises the error of the last one made."""
+        for position, planned in enumerate(plan):
+            self._begin(planned)
+            try:
+                await self._open_attempt(planned)
+                return
+            except UpstreamError as error:
+                await self._upstream.aclose()
+                if not error.retryable or position == len(plan) - 1:
+                    raise
+                self._attempts.append(self._record(_state_of(error), error))
+
+    def _begin(self, planned: PlannedAttempt) -> None:
+        self._attempt = planned
+        self._started = time.monotonic()
+        self._first_byte_ms = None
+        self.provider, self.model = planned.endpoint.name, planned.model
+
+    async def _open_attempt(self, planned: PlannedAttempt) -> None:
+        adapter = adapter_for(planned.endpoint.type)
+        request = replace(self._request, model=planned.model)
+        self._chunks = await self._upstream.enter_async_context(adapter.answer(planned.endpoint, request, send))
+        try:
+            self._first = await anext(self._chunks)
+        except StopAsyncIteration:
+            raise Truncated("an answer without a single chunk") from None
+        self._first_byte_ms = round((time.monotonic() - self._started) * 1000)
+
+    async def __aiter__(self) -> AsyncIterator[Chunk]:
+        """The answer piece by piece. Raises UpstreamError."""
+        chunk, chunks = self._first, self._chunks
+        if chunk is None or chunks is None:
+            raise RuntimeError("The answer is not open.")
+        try:
+            while True:
+                self._note(chunk)
+                yield chunk
+                if chunk.end:
+                    return
+                try:
+                    chunk = await anext(chunks)
+                except StopAsyncIteration:
+                    raise Truncated("the answer ended without its end mark") from None
+        except Exception as error:
+            self._failure = error
+            raise
+
+    async def collect(self) -> Completion:
+        """The rest of the answer as a whole. Raises UpstreamError."""
+        text = [chunk.text async for chunk in self]
+        return Completion("".join(text), self.model, self.provider, self.finish_reason)
+
+    def _note(self, chunk: Chunk) -> None:
+        self._relayed_bytes += len(chunk.text.encode())
+        self._finished = chunk.end
+        self.finish_reason = chunk.finish_reason or self.finish_reason
+        self._usage = chunk.usage or self._usage
+        self.model = self.model or chunk.model
+
+    async def aclose(self, error: BaseException | None = None) -> None:
+        """Closes the upstream and settles the call. Harmless the second time."""
+        if self._closed:
+            return
+        self._closed = True
+        failure = self._failure or error
+        try:
+            if self._finished and self._chunks is not None:
+                with suppress(TimeoutError, ProviderError):
+                    async with asyncio.timeout(_LAST_READ_SECONDS):
+                        await anext(self._chunks, None)
+            await self._upstream.aclose()
+        finally:
+            state = CallState.DONE if self._finished else _state_of(failure)
+            if self._attempt is not None:
+                self._attempts.append(self._record(state, failure))
+            ledger.settle(self._hold, state, self.tokens, self._attempts)
+
+    def _record(self, state: CallState, error: BaseException | None) -> AttemptRecord:
+        assert self._attempt is not None
+        return AttemptRecord(
+            provider=self._attempt.endpoint.name,
+            model=self.model,
+            key_hint=self._attempt.endpoint.key_hint,
+            state=state,
+            status=error.status if isinstance(error, StatusError) else None,
+            tokens=self.tokens,
+            first_byte_ms=self._first_byte_ms,
+            duration_ms=round((time.monotonic() - self._started) * 1000),
+        )
+
+    @property
+    def tokens(self) -> Tokens:
+        """What the vendor reported; else an estimate of what was relayed, if anything was."""
+        if self._usage is not None:
+            return Tokens(self._usage.input, self._usage.output)
+        if self._first is None:
+            return Tokens()
+        output = -(-self._relayed_bytes // _BYTES_PER_TOKEN)
+        return Tokens(-(-self._request.prompt_bytes // _BYTES_PER_TOKEN), output, estimated=True)
+
+    def usage(self) -> dict[str, int | bool]:
+        """The tokens in the provider kit's words."""
+        tokens = self.tokens
+        usage: dict[str, int | bool] = {
+            "prompt_tokens": tokens.input,
+            "completion_tokens": tokens.output,
+            "total_tokens": tokens.input + tokens.output,
+        }
+        return {**usage, "estimated": True} if tokens.estimated else usage
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose(error)
+
+
+def _state_of(error: BaseException | None) -> CallState:
+    """How a call ended that did not reach its end."""
+    match error:
+        case None | asyncio.CancelledError() | GeneratorExit():
+            return CallState.CLIENT_GONE
+        case AnswerTimeout() | ConnectTimeout():
+            return CallState.TIMEOUT
+        case Truncated():
+            return CallState.TRUNCATED
+        case UpstreamError():
+            return CallState.UPSTREAM_ERROR
+        case _:
+            return CallState.INTERNAL_ERROR

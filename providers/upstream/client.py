@@ -1,0 +1,75 @@
+"""The way to the vendors: pools of connections, an open response as a context, error statuses as errors."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from weakref import WeakKeyDictionary
+
+import httpx
+
+from providers.errors import StatusError
+from providers.types import Endpoint
+from providers.upstream.transport import AiohttpTransport
+
+_LOGGED_BODY = 300  # characters of a vendor's error that go into the log
+_LONGEST_WAIT = 24 * 3600  # seconds; a longer Retry-After is nonsense
+
+# Connections belong to the event loop that opened them, and commands and tests have loops of their own.
+_transports: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, httpx.AsyncBaseTransport]] = WeakKeyDictionary()
+
+
+def transport(*, private_network: bool) -> httpx.AsyncBaseTransport:
+    """The pool of this event loop, with or without the right to reach private addresses."""
+    pools = _transports.setdefault(asyncio.get_running_loop(), {})
+    if private_network not in pools:
+        pools[private_network] = AiohttpTransport(private_network=private_network)
+    return pools[private_network]
+
+
+async def close_pools() -> None:
+    """Closes this event loop's connections."""
+    for pool in _transports.pop(asyncio.get_running_loop(), {}).values():
+        await pool.aclose()
+
+
+@asynccontextmanager
+async def send(endpoint: Endpoint, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+    """Sends a request to a provider; leaving the context closes the response.
+
+    Raises UpstreamError; StatusError for every status that is not a success, a redirect among them.
+    """
+    request.extensions["timeouts"] = endpoint.timeouts
+    pool = transport(private_network=endpoint.allow_private_network)
+    response = await pool.handle_async_request(request)
+    try:
+        if not response.is_success:
+            raise await _status_error(response, endpoint.key)
+        yield response
+    finally:
+        await response.aclose()
+
+
+async def _status_error(response: httpx.Response, key: str) -> StatusError:
+    detail = ""
+    if response.status_code not in {401, 403}:  # there a vendor may quote the key, whole or in part
+        async for piece in response.aiter_raw():
+            detail = piece[:_LOGGED_BODY].decode("utf-8", "replace")
+            break
+    if key:
+        detail = detail.replace(key, "[key]")
+    return StatusError(response.status_code, detail, retry_after(response.headers.get("retry-after")))
+
+
+def retry_after(value: str | None) -> int | None:
+    """The seconds that a Retry-After header asks for, given as a number or as a date (RFC 9110 section 10.2.3)."""
+    if not value:
+        return None
+    if value.isascii() and value.isdigit():
+        return min(int(value[:9]), _LONGEST_WAIT)
+    try:
+        wait = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (TypeError, ValueError):
+        return None
+    return max(0, min(round(wait), _LONGEST_WAIT))

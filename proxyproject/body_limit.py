@@ -1,0 +1,39 @@
+"""The limit on a request's body, for both lanes alike."""
+
+from django.conf import settings
+
+from proxyproject.request_log import ASGIApplication, Message, Receive, Scope, Send
+from web import problems
+
+
+class BodyLimit:
+    """Answers 413 as soon as a body is known to be over GATEWAY_MAX_BODY_BYTES: announced so, or counted so."""
+
+    def __init__(self, application: ASGIApplication) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        limit: int = settings.GATEWAY_MAX_BODY_BYTES
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > limit:
+                raise problems.PayloadTooLarge(limit)
+            return message
+
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        try:
+            if announced.isdigit() and int(announced[:20]) > limit:
+                raise problems.PayloadTooLarge(limit)
+            await self._application(scope, counted, send)
+        except problems.PayloadTooLarge as error:
+            response = problems.response_for(error)
+            headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
+            await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+            await send({"type": "http.response.body", "body": response.content})

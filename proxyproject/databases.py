@@ -1,0 +1,44 @@
+"""From DATABASE_URL to Django's database settings."""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_SQLITE = "django.db.backends.sqlite3"
+_POSTGRESQL = "django.db.backends.postgresql"
+_BUSY_TIMEOUT = 20  # seconds that a SQLite writer waits for another
+
+
+def database_settings(url: str, var_dir: Path) -> dict[str, Any]:
+    """Django's settings for the database that `url` names, or for a SQLite file under `var_dir` when it is empty.
+
+    Raises ImproperlyConfigured for an address that is no SQLite or PostgreSQL database.
+    """
+    if not url:
+        return _sqlite({"ENGINE": _SQLITE, "NAME": str(var_dir / "gateway.sqlite3")})
+    try:
+        settings = dict(environ.Env.db_url_config(url))
+    except (environ.ImproperlyConfigured, ValueError, KeyError) as error:
+        raise ImproperlyConfigured("DATABASE_URL cannot be read; write postgresql://USER:PASSWORD@HOST/NAME.") from error
+    if settings.get("ENGINE") == _SQLITE:
+        return _sqlite(settings)
+    if settings.get("ENGINE") == _POSTGRESQL:
+        # Persistent connections do not work under ASGI; the driver's pool takes their place.
+        settings["CONN_MAX_AGE"] = 0
+        settings["OPTIONS"] = {**settings.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 20, "timeout": 5}}
+        return settings
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL or SQLite database: postgresql://… or sqlite:///….")
+
+
+def _sqlite(settings: dict[str, Any]) -> dict[str, Any]:
+    # A transaction that begins reading and then writes fails at once when another writes: IMMEDIATE takes the lock
+    # up front and waits. In WAL mode synchronous=NORMAL can lose the last commits when power fails, never on a kill.
+    settings["OPTIONS"] = {
+        **settings.get("OPTIONS", {}),
+        "transaction_mode": "IMMEDIATE",
+        "timeout": _BUSY_TIMEOUT,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+    return settings

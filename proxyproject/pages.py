@@ -1,0 +1,29 @@
+"""The site lane's own answers to what is not there and what broke: JSON for programs, a page for people."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from web import problems
+
+_PROGRAM_PATHS = ("/api/", "/v1/", "/proxy/")
+
+
+def _answer(request: HttpRequest, error: Exception, title: str, advice: str) -> HttpResponse:
+    response = problems.response_for(error)
+    if request.path.startswith(_PROGRAM_PATHS) or "text/html" not in request.headers.get("accept", ""):
+        return response
+    context = {"title": title, "advice": advice}
+    return render(request, "problem.html", context, status=response.status_code)
+
+
+def not_found(request: HttpRequest, exception: Exception, *_: Any) -> HttpResponse:
+    """Django's handler404."""
+    error = problems.NoSuchPath() if isinstance(exception, Http404) else exception
+    return _answer(request, error, "There is nothing at this address", "Check the address, or go back to the start page.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500; Django has logged the exception already."""
+    return _answer(request, problems.Unforeseen(), "Something broke here", "Try again; if it stays so, tell whoever runs this.")

@@ -1,0 +1,88 @@
+"""Where the process's own secrets come from: the environment, else files that a first run makes.
+
+A made secret lies under VAR_DIR with mode 0600 and serves one machine only. As soon as DATABASE_URL names a shared
+database, secrets must be given: two processes with different encryption keys could not read each other's rows.
+"""
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+
+from proxyproject import env
+
+_WELL_KNOWN = ("changeme", "change-me", "secret", "insecure", "password", "example", "your-")
+_SHORTEST_SECRET_KEY = 32  # characters
+
+
+def _make_file(path: Path, make: Callable[[], str]) -> str:
+    """Writes a fresh secret so that two first runs at once agree on one; returns what the file holds."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as handle:
+                handle.write(make())
+            try:
+                os.link(draft, path)  # fails when another process was first, so no file is ever half written
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"VAR_DIR={str(path.parent)!r} cannot be written ({error.strerror}); point VAR_DIR at a directory that can."
+        ) from error
+
+
+def _given_or_made(name: str, path: Path, make: Callable[[], str], *, may_make: bool, hint: str) -> str:
+    value = env.text(name)
+    if value:
+        return value
+    if not may_make:
+        raise ImproperlyConfigured(
+            f"{name} is not set. With DATABASE_URL set it must be given, the same for every process: {hint}"
+        )
+    return _make_file(path, make)
+
+
+def secret_key(var_dir: Path, *, may_make: bool) -> str:
+    """Django's signing key. Raises ImproperlyConfigured when it is missing, short or well known."""
+    hint = "SECRET_KEY=$(python3 -c 'import secrets; print(secrets.token_urlsafe(50))')"
+    value = _given_or_made(
+        "SECRET_KEY", var_dir / "secret_key", lambda: secrets.token_urlsafe(50), may_make=may_make, hint=hint
+    )
+    if len(value) < _SHORTEST_SECRET_KEY or any(word in value.lower() for word in _WELL_KNOWN) or len(set(value)) < 8:
+        raise ImproperlyConfigured(f"SECRET_KEY is too short or too well known; make a new one: {hint}")
+    return value
+
+
+def encryption_keys(var_dir: Path, *, may_make: bool) -> list[str]:
+    """The Fernet keys that protect stored secrets, newest first.
+
+    Raises ImproperlyConfigured when one is missing or malformed.
+    """
+    hint = "GATEWAY_ENCRYPTION_KEYS=$(python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')"
+    value = _given_or_made(
+        "GATEWAY_ENCRYPTION_KEYS",
+        var_dir / "encryption_keys",
+        lambda: Fernet.generate_key().decode(),
+        may_make=may_make,
+        hint=hint,
+    )
+    keys = [key.strip() for key in value.split(",") if key.strip()]
+    for position, key in enumerate(keys, start=1):
+        try:
+            Fernet(key)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"GATEWAY_ENCRYPTION_KEYS: key {position} is no Fernet key (32 bytes, URL-safe base64). Make one: {hint}"
+            ) from error
+        if len(set(key)) < 8:
+            raise ImproperlyConfigured(f"GATEWAY_ENCRYPTION_KEYS: key {position} is not random. Make one: {hint}")
+    return keys

@@ -1,0 +1,16 @@
+"""Runs the server in this process until a signal ends it."""
+
+from collections.abc import Callable
+
+from proxyproject.server.daphne import GatewayServer  # first of all: daphne chooses Twisted's reactor
+
+from accounts import ledger
+from proxyproject.asgi import application
+
+
+def serve(host: str, port: int, on_listening: Callable[[], None]) -> str:
+    """Serves; returns when the server has ended: an empty string, or why it could not listen."""
+    server = GatewayServer(application, host=host, port=port, on_listening=on_listening)
+    server.run()
+    ledger.writer.stop()
+    return server.listen_failed

@@ -1,0 +1,208 @@
+"""Every setting of the project. What varies between installations comes from the environment (proxyproject/env.py)."""
+
+import ipaddress
+from pathlib import Path
+
+import django_stubs_ext
+from corsheaders.defaults import default_headers
+
+from proxyproject import env, secret_files
+from proxyproject.databases import database_settings
+from proxyproject.logs import logging_settings
+
+django_stubs_ext.monkeypatch()  # before any model: classes of Django that take type parameters
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(env.text("VAR_DIR") or BASE_DIR / "var").absolute()
+
+# --- Where it listens, and what follows from it
+
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.whole_number("PORT", 8000)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+DEBUG = env.flag("DEBUG", default=False)
+HTTPS_ONLY = env.flag("HTTPS_ONLY", default=not _is_loopback(HOST))
+ALLOWED_HOSTS = env.comma_list("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+CSRF_TRUSTED_ORIGINS = env.comma_list("CSRF_TRUSTED_ORIGINS")
+CORS_ALLOWED_ORIGINS = env.comma_list("CORS_ALLOWED_ORIGINS")
+
+# --- Secrets
+
+DATABASE_URL = env.text("DATABASE_URL")
+SECRET_KEY = secret_files.secret_key(VAR_DIR, may_make=not DATABASE_URL)
+GATEWAY_ENCRYPTION_KEYS = secret_files.encryption_keys(VAR_DIR, may_make=not DATABASE_URL)
+
+# --- The gateway's own
+
+GATEWAY_VERSION = env.text("GATEWAY_VERSION", "0.1.0")
+GATEWAY_MAX_BODY_BYTES = env.whole_number("GATEWAY_MAX_BODY_BYTES", 32 * 1024 * 1024, at_least=1024)
+GATEWAY_SHUTDOWN_TIMEOUT = env.seconds("GATEWAY_SHUTDOWN_TIMEOUT", 30.0)
+
+# --- What Django is made of here
+
+INSTALLED_APPS = [
+    "proxyproject",
+    "accounts",
+    "providers",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+# The site lane's middleware. The gateway lane has its own, shorter chain: proxyproject/gateway_lane.py.
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "proxyproject.urls"
+GATEWAY_URLCONF = "proxyproject.gateway_urls"
+ASGI_APPLICATION = "proxyproject.asgi.application"
+APPEND_SLASH = False  # a redirect for a slash would lose a POST's body
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATABASES = {"default": database_settings(DATABASE_URL, VAR_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.text("REDIS_URL")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# --- People
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+# --- Transport security
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+SESSION_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
+X_FRAME_OPTIONS = "DENY"
+
+# django-cors-headers knows no wildcards for request headers, so the vendors' SDKs are listed header by header.
+CORS_ALLOW_HEADERS = (
+    *default_headers,
+    "x-api-key",
+    "x-goog-api-key",
+    "x-goog-api-client",
+    "xi-api-key",
+    "x-request-id",
+    "idempotency-key",
+    "anthropic-version",
+    "anthropic-beta",
+    "anthropic-dangerous-direct-browser-access",
+    "openai-organization",
+    "openai-project",
+    *(
+        f"x-stainless-{name}"
+        for name in (
+            "lang",
+            "package-version",
+            "os",
+            "arch",
+            "runtime",
+            "runtime-version",
+            "retry-count",
+            "timeout",
+            "helper-method",
+        )
+    ),
+    *(
+        f"x-fal-{name}"
+        for name in (
+            "target-url",
+            "queue-priority",
+            "runner-hint",
+            "request-timeout",
+            "object-lifecycle-preference",
+            "object-lifecycle",
+        )
+    ),
+)
+CORS_EXPOSE_HEADERS = ("x-request-id", "request-id", "x-fal-request-id", "retry-after")
+
+# --- Static files, served by the process itself; no collecting step, so that a checkout runs as it is
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "proxyproject" / "static"]
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_AUTOREFRESH = False
+SERVESTATIC_ALLOW_ALL_ORIGINS = False
+
+# --- The API
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.GatewayAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["web.envelope.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["web.parsers.JSONBodyParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "web.parsers.FirstRendererNegotiation",
+    "DEFAULT_SCHEMA_CLASS": "web.schema.EnvelopeSchema",
+    "EXCEPTION_HANDLER": "web.problems.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "AI gateway",
+    "DESCRIPTION": "One address, one token and one bill for every AI service that a team uses.",
+    "VERSION": GATEWAY_VERSION,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- Logs
+
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = logging_settings(env.one_of("LOG_FORMAT", ("json", "text"), "text" if _is_loopback(HOST) else "json"))

@@ -1,0 +1,153 @@
+"""One writer per process: everything that waits is written in one transaction.
+
+Exact accounts need a durable write before a call and another after it. One transaction each would halve the
+throughput; so whatever arrives while a transaction runs goes into the next one together.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from storage.errors import StorageUnavailable
+
+logger = logging.getLogger("gateway.ledger")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_LARGEST_GROUP = 512  # items
+_RETRY_PAUSE = 0.5  # seconds between tries for writes that nobody waits for
+_STOP_TIMEOUT = 30.0  # seconds that stop() waits for the last group
+_DATABASE_AWAY = (OperationalError, InterfaceError)
+
+
+@dataclass(slots=True)
+class _Entry(Generic[Item, Result]):
+    item: Item
+    waiter: "asyncio.Future[Result] | None" = None
+
+
+class GroupWriter(Generic[Item, Result]):
+    """Applies items in groups, in the order of their arrival, in a thread of its own.
+
+    `apply` runs inside a transaction and returns one result per item; a result that is an exception is raised to the
+    one who waits for it. When a group fails as a whole, its items are tried one by one, so that one bad item does
+    not take the others with it. The thread is started by the first write, so after any fork.
+    """
+
+    def __init__(self, name: str, apply: Callable[[Sequence[Item]], Sequence[Result | Exception]]) -> None:
+        self._name = name
+        self._apply = apply
+        self._queue: queue.SimpleQueue[_Entry[Item, Result] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self.taken = 0  # items handed over so far
+
+    def write(self, item: Item) -> "asyncio.Future[Result]":
+        """Queues an item. The future holds its result once it is committed.
+
+        The future raises StorageUnavailable when the database is away, else what `apply` made of the item.
+        """
+        waiter: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._hand_over(_Entry(item, waiter))
+        return waiter
+
+    def post(self, item: Item) -> None:
+        """Queues an item that nobody waits for. While the database is away, it is kept and tried again."""
+        self._hand_over(_Entry(item))
+
+    def stop(self) -> None:
+        """Writes what is queued and ends the thread. A later write starts another."""
+        with self._starting:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            self._queue.put(None)
+            thread.join(_STOP_TIMEOUT)
+
+    def _hand_over(self, entry: _Entry[Item, Result]) -> None:
+        self.taken += 1
+        self._queue.put(entry)
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                    self._thread.start()
+
+    def _run(self) -> None:
+        kept: list[_Entry[Item, Result]] = []
+        stopping = False
+        while not stopping:
+            group, stopping = self._collect(kept)
+            kept = self._write_group(group) if group else []
+            if kept and not stopping:
+                time.sleep(_RETRY_PAUSE)
+        if kept:
+            logger.error("%d writes are lost: the database was away until the end.", len(kept))
+        connection.close()
+
+    def _collect(self, group: list[_Entry[Item, Result]]) -> tuple[list[_Entry[Item, Result]], bool]:
+        """Adds all that waits to `group`. Blocks only when there is nothing to try again. True: the last group."""
+        wait = not group
+        for _ in range(_LARGEST_GROUP):
+            try:
+                entry = self._queue.get(block=wait)
+            except queue.Empty:
+                break
+            if entry is None:
+                return group, True
+            group.append(entry)
+            wait = False
+        return group, False
+
+    def _write_group(self, group: list[_Entry[Item, Result]]) -> list[_Entry[Item, Result]]:
+        """Writes a group and answers its waiters. Returns what must be tried again."""
+        try:
+            results: list[Result | Exception] = self._commit(group)
+        except _DATABASE_AWAY as error:
+            connection.close()
+            logger.error("The database is away: %s", error)
+            waiting = [entry for entry in group if entry.waiter is not None]
+            self._answer(waiting, [StorageUnavailable(str(error))] * len(waiting))
+            return [entry for entry in group if entry.waiter is None]
+        except Exception as error:
+            if len(group) > 1:
+                return [entry for single in group for entry in self._write_group([single])]
+            if group[0].waiter is None:
+                logger.exception("A write is impossible and was dropped: %r", group[0].item)
+            results = [error]
+        self._answer(group, results)
+        return []
+
+    def _commit(self, group: list[_Entry[Item, Result]]) -> list[Result | Exception]:
+        with transaction.atomic():
+            return list(self._apply([entry.item for entry in group]))
+
+    @staticmethod
+    def _answer(group: Sequence[_Entry[Item, Result]], results: Sequence[Result | Exception]) -> None:
+        """Wakes each event loop once, whatever the number of its waiters."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Result], Result | Exception]]]
+        by_loop = defaultdict(list)
+        for entry, result in zip(group, results, strict=True):
+            if entry.waiter is not None:
+                by_loop[entry.waiter.get_loop()].append((entry.waiter, result))
+        for loop, answers in by_loop.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_deliver, answers)
+
+
+def _deliver(answers: "Sequence[tuple[asyncio.Future[Result], Result | Exception]]") -> None:
+    for waiter, result in answers:
+        if waiter.done():  # cancelled while it waited
+            continue
+        if isinstance(result, Exception):
+            waiter.set_exception(result)
+        else:
+            waiter.set_result(result)

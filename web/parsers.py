@@ -1,0 +1,42 @@
+"""How requests are read: JSON, whatever the content type says, and answered with the one renderer there is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+import orjson
+from django.http import HttpRequest
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from web.problems import InvalidRequest
+
+
+class JSONBodyParser(BaseParser):
+    """Strict JSON, an object at the top. Raises InvalidRequest for anything else."""
+
+    media_type = "*/*"
+
+    def parse(
+        self, stream: BinaryIO, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        try:
+            value = orjson.loads(stream.read())
+        except orjson.JSONDecodeError as error:
+            raise InvalidRequest(f"The body is not valid JSON (line {error.lineno}, column {error.colno}).") from None
+        if not isinstance(value, dict):
+            raise InvalidRequest("The body must be a JSON object.")
+        return value
+
+
+class FirstRendererNegotiation(BaseContentNegotiation):
+    """There is one way to answer, so an Accept header is never a reason to refuse."""
+
+    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser:
+        return parsers[0]
+
+    def select_renderer(
+        self, request: HttpRequest | Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
