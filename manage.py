@@ -4,8 +4,10 @@
 import os
 import sys
 
-if sys.version_info < (3, 11):  # before any import that would fail less clearly
-    sys.exit("error: Python 3.11 or newer is needed; this is Python %d.%d." % sys.version_info[:2])
+OLDEST_PYTHON = (3, 11)
+
+if sys.version_info < OLDEST_PYTHON:  # before any import that would fail less clearly
+    sys.exit("error: Python 3.11 or newer is needed; this is Python {}.{}.".format(*sys.version_info))
 
 
 def main() -> None:

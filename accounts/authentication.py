@@ -85,6 +85,4 @@ def _look_up(digest: str) -> Principal:
     if row is None:
         forget(digest)
         raise NotAuthenticated(f"This token is unknown or was revoked. {_HOW}")
-    return Principal(
-        user_id=row.user.pk, username=row.user.get_username(), is_staff=row.user.is_staff, token_id=row.pk
-    )
+    return Principal(user_id=row.user.pk, username=row.user.get_username(), is_staff=row.user.is_staff, token_id=row.pk)

@@ -129,9 +129,13 @@ def _refused(holds: Sequence[Hold]) -> dict[UUID, Exception]:
     """Which of these may not be opened: the last word on revocation, in the admission's own transaction."""
     principals = {hold.admission.principal for hold in holds}
     token_ids = {p.token_id for p in principals if p.token_id is not None}
-    usable_tokens = set(ApiToken.objects.usable().filter(pk__in=token_ids).values_list("pk", flat=True)) if token_ids else set()
+    usable_tokens = (
+        set(ApiToken.objects.usable().filter(pk__in=token_ids).values_list("pk", flat=True)) if token_ids else set()
+    )
     user_ids = {p.user_id for p in principals if p.token_id is None}
-    usable_users = set(User.objects.filter(pk__in=user_ids, is_active=True).values_list("pk", flat=True)) if user_ids else set()
+    usable_users = (
+        set(User.objects.filter(pk__in=user_ids, is_active=True).values_list("pk", flat=True)) if user_ids else set()
+    )
     return {
         hold.call_id: NotAuthenticated("This credential was revoked.")
         for hold in holds

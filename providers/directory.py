@@ -32,36 +32,45 @@ class _Snapshot:
     changes: int
     read_at: float
 
+    def age(self) -> float:
+        return time.monotonic() - self.read_at
 
-_changes = 0
-_snapshot: _Snapshot | None = None
-_reading: "dict[asyncio.AbstractEventLoop, asyncio.Task[_Snapshot]]" = {}
+
+class _Directory:
+    """The snapshot, and who is reading a newer one."""
+
+    def __init__(self) -> None:
+        self.changes = 0  # made in this process
+        self._snapshot: _Snapshot | None = None
+        self._reading: dict[asyncio.AbstractEventLoop, asyncio.Task[_Snapshot]] = {}
+
+    async def current(self) -> Mapping[str, Endpoint]:
+        snapshot = self._snapshot
+        if snapshot is None or snapshot.changes != self.changes or snapshot.age() > REFRESH_SECONDS:
+            snapshot = await self._refresh()
+        return snapshot.providers
+
+    async def _refresh(self) -> _Snapshot:
+        # All that wait share one read, and none of them can cancel it for the others.
+        loop = asyncio.get_running_loop()
+        task = self._reading.get(loop)
+        if task is None:
+            task = self._reading[loop] = loop.create_task(self._read())
+            task.add_done_callback(lambda _: self._reading.pop(loop, None))
+        return await asyncio.shield(task)
+
+    async def _read(self) -> _Snapshot:
+        changes, read_at = self.changes, time.monotonic()
+        self._snapshot = _Snapshot(MappingProxyType(await reads.read(load)), changes, read_at)
+        return self._snapshot
+
+
+_directory = _Directory()
 
 
 async def current() -> Mapping[str, Endpoint]:
     """All providers by name, disabled ones too. Reads the database when the snapshot is old or out of date."""
-    snapshot = _snapshot
-    if snapshot is None or snapshot.changes != _changes or time.monotonic() - snapshot.read_at > REFRESH_SECONDS:
-        snapshot = await _refresh()
-    return snapshot.providers
-
-
-async def _refresh() -> _Snapshot:
-    # All that wait share one read, and none of them can cancel it for the others.
-    loop = asyncio.get_running_loop()
-    task = _reading.get(loop)
-    if task is None:
-        task = _reading[loop] = loop.create_task(_take_snapshot())
-        task.add_done_callback(lambda _: _reading.pop(loop, None))
-    return await asyncio.shield(task)
-
-
-async def _take_snapshot() -> _Snapshot:
-    global _snapshot
-    changes, read_at = _changes, time.monotonic()
-    providers = await reads.read(load)
-    _snapshot = _Snapshot(MappingProxyType(providers), changes, read_at)
-    return _snapshot
+    return await _directory.current()
 
 
 def load() -> dict[str, Endpoint]:
@@ -107,8 +116,7 @@ def endpoint(provider: Provider) -> Endpoint:
 
 def _note_change(**_: Any) -> None:
     def count() -> None:
-        global _changes
-        _changes += 1
+        _directory.changes += 1
 
     transaction.on_commit(count)
 

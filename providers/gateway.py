@@ -7,7 +7,7 @@ an error with its status; then the caller takes the answer whole or piece by pie
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -115,7 +115,7 @@ class Answer:
             raise Truncated("an answer without a single chunk") from None
         self._first_byte_ms = round((time.monotonic() - self._started) * 1000)
 
-    async def __aiter__(self) -> AsyncIterator[Chunk]:
+    async def chunks(self) -> AsyncGenerator[Chunk, None]:
         """The answer piece by piece. Raises UpstreamError."""
         chunk, chunks = self._first, self._chunks
         if chunk is None or chunks is None:
@@ -136,7 +136,7 @@ class Answer:
 
     async def collect(self) -> Completion:
         """The rest of the answer as a whole. Raises UpstreamError."""
-        text = [chunk.text async for chunk in self]
+        text = [chunk.text async for chunk in self.chunks()]
         return Completion("".join(text), self.model, self.provider, self.finish_reason)
 
     def _note(self, chunk: Chunk) -> None:

@@ -5,10 +5,9 @@ What was found is remembered for a while, so that anybody may ask as often as th
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from providers import directory
 from providers.adapters.registry import adapter_for
 from providers.errors import AnswerTimeout, ConnectFailed, ConnectTimeout, StatusError, UpstreamError
 from providers.types import Endpoint
@@ -27,6 +26,10 @@ class Health:
     latency_ms: int
     checked_at: float
 
+    def age(self) -> float:
+        """Seconds since the probe."""
+        return time.monotonic() - self.checked_at
+
 
 _found: dict[str, tuple[Endpoint, Health]] = {}
 _probing: "dict[str, tuple[Endpoint, asyncio.Task[Health]]]" = {}
@@ -35,9 +38,8 @@ _probing: "dict[str, tuple[Endpoint, asyncio.Task[Health]]]" = {}
 async def check(endpoint: Endpoint, *, fresh: bool = False) -> Health:
     """The health of one provider; `fresh` asks it again even if it was asked a moment ago."""
     known, health = _found.get(endpoint.name, (None, None))
-    if health is not None and known == endpoint and not fresh:
-        if time.monotonic() - health.checked_at < REMEMBERED_SECONDS:
-            return health
+    if health is not None and known == endpoint and not fresh and health.age() < REMEMBERED_SECONDS:
+        return health
     asked, task = _probing.get(endpoint.name, (None, None))
     if task is None or asked != endpoint or task.get_loop() is not asyncio.get_running_loop():
         task = asyncio.ensure_future(_probe(endpoint))
@@ -46,9 +48,8 @@ async def check(endpoint: Endpoint, *, fresh: bool = False) -> Health:
     return await asyncio.shield(task)
 
 
-async def check_all(*, only_enabled: bool = True) -> Mapping[str, Health]:
-    """The health of all providers by name, asked side by side."""
-    endpoints = [e for e in (await directory.current()).values() if e.enabled or not only_enabled]
+async def check_all(endpoints: Sequence[Endpoint]) -> Mapping[str, Health]:
+    """The health of several providers by name, asked side by side."""
     found = await asyncio.gather(*(check(endpoint) for endpoint in endpoints))
     return {endpoint.name: health for endpoint, health in zip(endpoints, found, strict=True)}
 

@@ -20,8 +20,10 @@ def database_settings(url: str, var_dir: Path) -> dict[str, Any]:
         return _sqlite({"ENGINE": _SQLITE, "NAME": str(var_dir / "gateway.sqlite3")})
     try:
         settings = dict(environ.Env.db_url_config(url))
-    except (environ.ImproperlyConfigured, ValueError, KeyError) as error:
-        raise ImproperlyConfigured("DATABASE_URL cannot be read; write postgresql://USER:PASSWORD@HOST/NAME.") from error
+    except (ImproperlyConfigured, ValueError, KeyError) as error:
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read; write postgresql://USER:PASSWORD@HOST/NAME."
+        ) from error
     if settings.get("ENGINE") == _SQLITE:
         return _sqlite(settings)
     if settings.get("ENGINE") == _POSTGRESQL:

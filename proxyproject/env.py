@@ -8,8 +8,11 @@ falls back in silence.
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
+
+Word = TypeVar("Word", bound=str)
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -63,12 +66,13 @@ def seconds(name: str, default: float) -> float:
     return parsed
 
 
-def one_of(name: str, choices: Sequence[str], default: str) -> str:
+def one_of(name: str, choices: Sequence[Word], default: Word) -> Word:
     """One of a few words."""
-    value = text(name, default)
-    if value not in choices:
-        raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(choices)}.")
-    return value
+    value = text(name) or default
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(choices)}.")
 
 
 def comma_list(name: str, default: Sequence[str] = ()) -> list[str]:

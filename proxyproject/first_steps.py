@@ -24,7 +24,7 @@ Made on this first run, and shown only now:
   API token    {self.token}
 
 Try it:
-  curl {address}/api/generate -H 'Authorization: Bearer {self.token}' -H 'Content-Type: application/json' -d '{{"prompt": "Hello, gateway"}}'
+  curl {address}/api/generate -H 'Authorization: Bearer {self.token}' -d '{{"prompt": "Hello, gateway"}}'
 """
 
 

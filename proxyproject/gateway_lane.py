@@ -8,7 +8,7 @@ URL resolver and CORS middleware, and runs async views only. Nothing here may to
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from asgiref.sync import iscoroutinefunction
 from corsheaders.middleware import CorsMiddleware
@@ -46,11 +46,11 @@ class GatewayLane(ASGIHandler):
         except RequestAborted:
             return
         with body:
-            request, refusal = self.create_request(scope, body)
-            if request is None:
+            request, refusal = self.create_request(dict(scope), body)
+            if request is not None:
+                await self._serve(request, receive, send)
+            elif refusal is not None:
                 await self.send_response(refusal, send)
-                return
-            await self._serve(request, receive, send)
 
     async def _serve(self, request: ASGIRequest, receive: Receive, send: Send) -> None:
         serving = asyncio.ensure_future(self._respond(request, send))
@@ -63,10 +63,8 @@ class GatewayLane(ASGIHandler):
             leaving.cancel()
             if not serving.done():
                 serving.cancel()
-            try:
+            with suppress(asyncio.CancelledError):
                 await serving
-            except asyncio.CancelledError:
-                pass
 
     async def _respond(self, request: ASGIRequest, send: Send) -> None:
         response = await self._get_response(request)
@@ -110,4 +108,3 @@ class GatewayLane(ASGIHandler):
             await send({"type": "http.response.body"})
         elif isinstance(response, HttpResponse):
             await send({"type": "http.response.body", "body": response.content})
-

@@ -21,9 +21,13 @@ def _answer(request: HttpRequest, error: Exception, title: str, advice: str) -> 
 def not_found(request: HttpRequest, exception: Exception, *_: Any) -> HttpResponse:
     """Django's handler404."""
     error = problems.NoSuchPath() if isinstance(exception, Http404) else exception
-    return _answer(request, error, "There is nothing at this address", "Check the address, or go back to the start page.")
+    return _answer(
+        request, error, "There is nothing at this address", "Check the address, or go back to the start page."
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500; Django has logged the exception already."""
-    return _answer(request, problems.Unforeseen(), "Something broke here", "Try again; if it stays so, tell whoever runs this.")
+    return _answer(
+        request, problems.Unforeseen(), "Something broke here", "Try again; if it stays so, tell whoever runs this."
+    )

@@ -67,7 +67,8 @@ def encryption_keys(var_dir: Path, *, may_make: bool) -> list[str]:
 
     Raises ImproperlyConfigured when one is missing or malformed.
     """
-    hint = "GATEWAY_ENCRYPTION_KEYS=$(python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')"
+    make = "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"
+    hint = f"GATEWAY_ENCRYPTION_KEYS=$(python3 -c '{make}')"
     value = _given_or_made(
         "GATEWAY_ENCRYPTION_KEYS",
         var_dir / "encryption_keys",
@@ -81,7 +82,7 @@ def encryption_keys(var_dir: Path, *, may_make: bool) -> list[str]:
             Fernet(key)
         except ValueError as error:
             raise ImproperlyConfigured(
-                f"GATEWAY_ENCRYPTION_KEYS: key {position} is no Fernet key (32 bytes, URL-safe base64). Make one: {hint}"
+                f"GATEWAY_ENCRYPTION_KEYS: key {position} is no Fernet key (32 bytes, base64). Make one: {hint}"
             ) from error
         if len(set(key)) < 8:
             raise ImproperlyConfigured(f"GATEWAY_ENCRYPTION_KEYS: key {position} is not random. Make one: {hint}")

@@ -8,7 +8,7 @@ from corsheaders.defaults import default_headers
 
 from proxyproject import env, secret_files
 from proxyproject.databases import database_settings
-from proxyproject.logs import logging_settings
+from proxyproject.logs import LogFormat, logging_settings
 
 django_stubs_ext.monkeypatch()  # before any model: classes of Django that take type parameters
 
@@ -182,7 +182,7 @@ SERVESTATIC_ALLOW_ALL_ORIGINS = False
 # --- The API
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.GatewayAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["web.authentication.GatewayAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["web.envelope.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["web.parsers.JSONBodyParser"],
@@ -205,4 +205,5 @@ SPECTACULAR_SETTINGS = {
 # --- Logs
 
 LOGGING_CONFIG = "logging.config.dictConfig"
-LOGGING = logging_settings(env.one_of("LOG_FORMAT", ("json", "text"), "text" if _is_loopback(HOST) else "json"))
+_log_formats: tuple[LogFormat, ...] = ("json", "text")
+LOGGING = logging_settings(env.one_of("LOG_FORMAT", _log_formats, "text" if _is_loopback(HOST) else "json"))

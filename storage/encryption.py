@@ -36,7 +36,7 @@ class EncryptedTextField(models.TextField[str, str]):
             return cipher().decrypt(value.encode()).decode()
         except InvalidToken:
             raise SecretUnreadable(
-                f"{self.model._meta.label}.{self.name} was encrypted with a key that GATEWAY_ENCRYPTION_KEYS no longer"
+                f"The field {self.name} was encrypted with a key that GATEWAY_ENCRYPTION_KEYS no longer"
                 " lists. Put that key back at the end of the list."
             ) from None
 

@@ -19,15 +19,14 @@ T = TypeVar("T")
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cold-reads")
 
 
-def _read(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    close_old_connections()
-    try:
-        return function(*args, **kwargs)
-    finally:
-        close_old_connections()
-
-
 async def read(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs a function that uses the ORM in the reading thread. Raises what it raises."""
-    future = _thread.submit(_read, function, *args, **kwargs)
-    return await asyncio.wrap_future(future)
+
+    def with_a_sound_connection() -> T:
+        close_old_connections()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            close_old_connections()
+
+    return await asyncio.wrap_future(_thread.submit(with_a_sound_connection))

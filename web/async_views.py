@@ -4,58 +4,77 @@ Negotiation, parsing, permissions, exceptions and rendering are DRF's own. Authe
 DRF itself would need a thread for.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.principal import Principal
+from web.authentication import GatewayAuthentication
 
-class WholeBodyMixin:
-    """Lets DRF see a body that came without a Content-Length, in chunks; it takes that for none at all."""
+
+class SiteView(APIView):
+    """A DRF view as it is, for the site lane, but that it sees bodies sent without a Content-Length.
+
+    Those come in chunks, and DRF takes them for none at all.
+    """
+
+    @property
+    def principal(self) -> Principal:
+        """Who is calling. Raises DRF's NotAuthenticated on a view that lets anybody in."""
+        user: object = self.request.user
+        if not isinstance(user, Principal):
+            raise NotAuthenticated
+        return user
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         if "CONTENT_LENGTH" not in request.META:
             request.META["CONTENT_LENGTH"] = str(len(request.body))
-        drf_request: Request = super().initialize_request(request, *args, **kwargs)  # type: ignore[misc]
-        return drf_request
+        return super().initialize_request(request, *args, **kwargs)
 
 
-class SiteView(WholeBodyMixin, APIView):
-    """An ordinary DRF view, for the site lane."""
-
-
-class GatewayView(WholeBodyMixin, APIView):
+class GatewayView(SiteView):
     """A DRF view whose handlers are coroutines, for the gateway lane."""
 
-    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore
+    # CORS preflights are answered before the view; any other OPTIONS would be DRF's synchronous one.
+    http_method_names = ("get", "post", "put", "patch", "delete", "head")
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Returns a coroutine that makes the response, which is rendered: Django would render it in a thread."""
+        return self._dispatch(request, *args, **kwargs)
+
+    async def _dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.args, self.kwargs = args, kwargs
         self.request = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers
+        response: Any  # DRF's types say Response throughout, and pass any other kind
         try:
             await self._begin(self.request)
-            handler = getattr(self, (request.method or "").lower(), None)
-            if handler is None or request.method not in self.allowed_methods:
-                self.http_method_not_allowed(self.request)
-            response = await handler(self.request, *args, **kwargs)
+            method = (request.method or "").lower()
+            handler = getattr(self, method, None) if method in self.http_method_names else None
+            response = await (handler or self._refuse_method)(self.request, *args, **kwargs)
         except Exception as error:
             response = self.handle_exception(error)
         response = self.finalize_response(self.request, response, *args, **kwargs)
-        return response.render() if isinstance(response, Response) else response
+        if isinstance(response, Response):
+            response.render()
+        finished: HttpResponseBase = response
+        return finished
 
-    async def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore
-        """Preflights are answered by the CORS middleware; to any other OPTIONS the Allow header is the answer."""
-        return Response(None)
+    async def _refuse_method(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return self.http_method_not_allowed(request, *args, **kwargs)
 
     async def _begin(self, request: Request) -> None:
+        """What DRF's `initial` does, with authentication awaited."""
         self.format_kwarg = None
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         principal = None
-        for authenticator in request.authenticators or ():
-            principal = await authenticator.aauthenticate(request)
-            if principal is not None:
-                break
-        request.user = principal
+        for authenticator in self.get_authenticators():
+            if isinstance(authenticator, GatewayAuthentication) and principal is None:
+                principal = await authenticator.aauthenticate(request)
+        cast(Any, request).user = principal  # a Principal stands where DRF's types know Django's users only
         self.check_permissions(request)

@@ -1,7 +1,7 @@
 """How requests are read: JSON, whatever the content type says, and answered with the one renderer there is."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Mapping
+from typing import IO, Any
 
 import orjson
 from django.http import HttpRequest
@@ -19,7 +19,7 @@ class JSONBodyParser(BaseParser):
     media_type = "*/*"
 
     def parse(
-        self, stream: BinaryIO, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         try:
             value = orjson.loads(stream.read())
@@ -33,10 +33,11 @@ class JSONBodyParser(BaseParser):
 class FirstRendererNegotiation(BaseContentNegotiation):
     """There is one way to answer, so an Accept header is never a reason to refuse."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser:
-        return parsers[0]
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
+        return next(iter(parsers))
 
     def select_renderer(
-        self, request: HttpRequest | Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: HttpRequest | Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type

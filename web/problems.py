@@ -44,7 +44,9 @@ class NoSuchPath(Exception):
 
 class HostNotAllowed(Exception):
     def __init__(self) -> None:
-        super().__init__("This server does not answer to that host name. Its administrator can add it to ALLOWED_HOSTS.")
+        super().__init__(
+            "This server does not answer to that host name. Its administrator can add it to ALLOWED_HOSTS."
+        )
 
 
 class Unforeseen(Exception):
@@ -62,7 +64,9 @@ class Problem:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-INTERNAL_ERROR = Problem(500, "INTERNAL_ERROR", "An internal error occurred. The log has the details under this request id.")
+INTERNAL_ERROR = Problem(
+    500, "INTERNAL_ERROR", "An internal error occurred. The log has the details under this request id."
+)
 
 
 _NO_CREDENTIAL = (
@@ -93,9 +97,13 @@ def _upstream_status(error: providers.StatusError) -> Problem:
 def _drf(error: drf.APIException) -> Problem:
     if isinstance(error, drf.ValidationError):
         return Problem(400, "INVALID_REQUEST", _first_message(error.detail), details=error.detail)
-    code = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 429: "RATE_LIMITED"}.get(
-        error.status_code, "INVALID_REQUEST" if error.status_code < 500 else "INTERNAL_ERROR"
-    )
+    code = {
+        401: "UNAUTHORIZED",
+        403: "FORBIDDEN",
+        404: "NOT_FOUND",
+        405: "METHOD_NOT_ALLOWED",
+        429: "RATE_LIMITED",
+    }.get(error.status_code, "INVALID_REQUEST" if error.status_code < 500 else "INTERNAL_ERROR")
     wait = getattr(error, "wait", None)
     return Problem(error.status_code, code, str(error.detail), headers=_retry_after(round(wait) if wait else None))
 
@@ -133,14 +141,20 @@ _TABLE: dict[type[Exception], Callable[[Any], Problem]] = {
     providers.AddressRefused: lambda _: Problem(
         502,
         "GENERATION_ERROR",
-        "The provider's address is in a private network, which is not allowed for it. An administrator can change that.",
+        "The provider's address is in a private network, which its settings do not allow. An administrator can.",
     ),
     providers.ConnectFailed: lambda _: Problem(502, "GENERATION_ERROR", "The provider could not be reached."),
-    providers.NoAnswer: lambda _: Problem(502, "GENERATION_ERROR", "The provider closed the connection without an answer."),
+    providers.NoAnswer: lambda _: Problem(
+        502, "GENERATION_ERROR", "The provider closed the connection without an answer."
+    ),
     providers.StatusError: _upstream_status,
-    providers.BrokenAnswer: lambda _: Problem(502, "GENERATION_ERROR", "The provider's answer could not be understood."),
+    providers.BrokenAnswer: lambda _: Problem(
+        502, "GENERATION_ERROR", "The provider's answer could not be understood."
+    ),
     providers.Truncated: lambda _: Problem(502, "GENERATION_ERROR", "The provider's answer broke off before its end."),
-    drf.NotAuthenticated: lambda _: Problem(401, "UNAUTHORIZED", _NO_CREDENTIAL, headers={"WWW-Authenticate": "Bearer"}),
+    drf.NotAuthenticated: lambda _: Problem(
+        401, "UNAUTHORIZED", _NO_CREDENTIAL, headers={"WWW-Authenticate": "Bearer"}
+    ),
     drf.APIException: _drf,
 }
 

@@ -43,9 +43,9 @@ class EnvelopeSchema(AutoSchema):
 
 
 class GatewayAuthenticationScheme(OpenApiAuthenticationExtension):
-    """Describes accounts.api.authentication.GatewayAuthentication."""
+    """Describes web.authentication.GatewayAuthentication."""
 
-    target_class = "accounts.api.authentication.GatewayAuthentication"
+    target_class = "web.authentication.GatewayAuthentication"
     name = ["token", "apiKey", "session"]
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:

@@ -63,9 +63,13 @@ class Attempt(models.Model):
     position = models.PositiveSmallIntegerField()
     provider = models.CharField(max_length=64)
     model = models.CharField(max_length=200, blank=True)
-    key_hint = models.CharField(max_length=16, blank=True, help_text="The last four characters of the key that was used.")
+    key_hint = models.CharField(
+        max_length=16, blank=True, help_text="The last four characters of the key that was used."
+    )
     state = models.CharField(max_length=16, choices=CallState)
-    status = models.PositiveSmallIntegerField(null=True, help_text="The vendor's HTTP status, where it answered with an error.")
+    status = models.PositiveSmallIntegerField(
+        null=True, help_text="The vendor's HTTP status, where it answered with an error."
+    )
     input_tokens = models.PositiveBigIntegerField(default=0)
     output_tokens = models.PositiveBigIntegerField(default=0)
     estimated = models.BooleanField(default=False)

@@ -5,7 +5,7 @@ errors of providers/errors.py. Streamed or not is one path: a whole answer is a 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Protocol
 
@@ -76,10 +76,10 @@ class HttpAdapter(ABC):
         async with send(endpoint, self.build_probe(endpoint)) as response:
             await read_body(response)
 
-    async def _whole(self, response: httpx.Response) -> AsyncIterator[Chunk]:
+    async def _whole(self, response: httpx.Response) -> AsyncGenerator[Chunk, None]:
         yield self.read_whole(await read_body(response))
 
-    async def _streamed(self, response: httpx.Response) -> AsyncIterator[Chunk]:
+    async def _streamed(self, response: httpx.Response) -> AsyncGenerator[Chunk, None]:
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             raise BrokenAnswer(f"a stream was asked for and {response.headers.get('content-type')!r} came")
         reader = EventReader()

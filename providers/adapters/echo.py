@@ -4,7 +4,7 @@ It needs no key and costs nothing. `config` may hold `delay_ms`, the pause befor
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from providers.adapters.base import Sender
@@ -25,7 +25,7 @@ class EchoAdapter:
     async def probe(self, endpoint: Endpoint, send: Sender) -> None:
         """It is always there."""
 
-    async def _speak(self, endpoint: Endpoint, request: GenerateRequest) -> AsyncIterator[Chunk]:
+    async def _speak(self, endpoint: Endpoint, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
         words = request.messages[-1].content.split(" ")
         limit = request.max_tokens or endpoint.default_max_tokens
         said = words[:limit]

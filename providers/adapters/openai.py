@@ -54,8 +54,8 @@ class OpenAIAdapter(HttpAdapter):
             return
         answer = _decode(event.data)
         try:
-            # Without choices it is the usage chunk; some compatible servers put usage on every chunk, and the last counts.
-            choice = next(iter(answer.get("choices") or ()), {})
+            # A chunk without choices carries the usage. Some servers put usage on every chunk; the last one counts.
+            choice: Mapping[str, Any] = next(iter(answer.get("choices") or ()), {})
             text = (choice.get("delta") or {}).get("content") or ""
             yield Chunk(text, choice.get("finish_reason"), _usage(answer), str(answer.get("model") or ""))
         except (TypeError, AttributeError) as error:
@@ -89,7 +89,7 @@ def _usage(answer: Mapping[str, Any]) -> Usage | None:
     usage = answer.get("usage")
     if not isinstance(usage, dict):
         return None
-    counts = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not all(isinstance(count, int) and count >= 0 for count in counts):
+    sent, received = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if not isinstance(sent, int) or not isinstance(received, int) or sent < 0 or received < 0:
         return None
-    return Usage(*counts)
+    return Usage(sent, received)

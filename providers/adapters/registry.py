@@ -23,7 +23,9 @@ class ProviderType:
 
 
 TYPES: dict[str, ProviderType] = {
-    "openai": ProviderType("OpenAI and compatible", "providers.adapters.openai.OpenAIAdapter", "https://api.openai.com/v1"),
+    "openai": ProviderType(
+        "OpenAI and compatible", "providers.adapters.openai.OpenAIAdapter", "https://api.openai.com/v1"
+    ),
     "echo": ProviderType("Echo (built in)", "providers.adapters.echo.EchoAdapter", needs_key=False, needs_model=False),
 }
 

@@ -124,7 +124,7 @@ class GenerateView(GatewayView):
     async def post(self, request: Request) -> Response | ReleasedStream:
         wanted = read_request(request.data)
         answer = await gateway.open_answer(
-            request.user, wanted, request_id=request_id.current.get(), surface="generate"
+            self.principal, wanted, request_id=request_id.current.get(), surface="generate"
         )
         if wanted.stream:
             return ReleasedStream(_events(answer), answer.aclose, "text/event-stream")
@@ -153,7 +153,7 @@ async def _events(answer: gateway.Answer) -> AsyncIterator[bytes]:
         "done": False,
     }
     try:
-        async with aclosing(aiter(answer)) as chunks:
+        async with aclosing(answer.chunks()) as chunks:
             async for chunk in chunks:
                 if chunk.text:
                     choice = {"index": 0, "delta": {"content": chunk.text}, "finish_reason": None}

@@ -48,9 +48,10 @@ class ProviderBase(SiteView):
             raise ProviderNotFound(name)
         return row
 
-    def shown(self, provider: Provider | QuerySet[Provider], *, many: bool = False) -> Any:
-        context = {"health": async_to_sync(health.check_all)()}
-        return ProviderSerializer(provider, many=many, context=context).data
+    def shown(self, *providers: Provider) -> list[Any]:
+        """Providers as callers see them, with what a free probe says of each."""
+        found = async_to_sync(health.check_all)([directory.endpoint(row) for row in providers if row.enabled])
+        return list(ProviderSerializer(providers, many=True, context={"health": found}).data)
 
 
 @extend_schema_view(
@@ -64,13 +65,13 @@ class ProviderBase(SiteView):
 )
 class ProviderList(ProviderBase):
     def get(self, request: Request) -> Response:
-        return Response(self.shown(self.rows(), many=True))
+        return Response(self.shown(*self.rows()))
 
     def post(self, request: Request) -> Response:
         serializer = ProviderSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         provider = serializer.save()
-        return Response(self.shown(provider), status=status.HTTP_201_CREATED)
+        return Response(self.shown(provider)[0], status=status.HTTP_201_CREATED)
 
 
 _UPDATE = extend_schema(
@@ -88,7 +89,7 @@ _UPDATE = extend_schema(
 )
 class ProviderDetail(ProviderBase):
     def get(self, request: Request, name: str) -> Response:
-        return Response(self.shown(self.row(name)))
+        return Response(self.shown(self.row(name))[0])
 
     @_UPDATE
     def put(self, request: Request, name: str) -> Response:
@@ -96,7 +97,7 @@ class ProviderDetail(ProviderBase):
         serializer = ProviderSerializer(self.row(name), data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         serializer.save()
-        return Response(self.shown(self.row(name)))
+        return Response(self.shown(self.row(name))[0])
 
     @_UPDATE
     def patch(self, request: Request, name: str) -> Response:
@@ -108,7 +109,9 @@ class ProviderDetail(ProviderBase):
 
 
 class ProviderHealth(ProviderBase):
-    @extend_schema(operation_id="provider_health", summary="Probe a provider, free of charge", responses=HealthSerializer)
+    @extend_schema(
+        operation_id="provider_health", summary="Probe a provider, free of charge", responses=HealthSerializer
+    )
     def get(self, request: Request, name: str) -> Response:
         found = async_to_sync(health.check)(directory.endpoint(self.row(name)), fresh=request.user.is_staff)
         return Response(
@@ -131,7 +134,7 @@ class ProviderTest(ProviderBase):
     def post(self, request: Request, name: str) -> Response:
         serializer = TestRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return Response(run_test(request.user, self.row(name).name, **serializer.validated_data))
+        return Response(run_test(self.principal, self.row(name).name, **serializer.validated_data))
 
 
 def run_test(
@@ -150,9 +153,7 @@ def run_test(
     wanted = GenerateRequest((Message("user", prompt),), name, model, max_tokens, temperature)
 
     async def generate() -> tuple[gateway.Completion, gateway.Answer]:
-        answer = await gateway.open_answer(
-            principal, wanted, request_id=request_id.current.get(), surface="test"
-        )
+        answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface="test")
         async with answer:
             return await answer.collect(), answer
 

@@ -94,4 +94,3 @@ class TestResultSerializer(serializers.Serializer[Any]):
     response = serializers.CharField()
     response_time = serializers.IntegerField(help_text="Milliseconds.")
     usage = serializers.DictField()
-

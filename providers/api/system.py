@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from providers import health
+from providers import directory, health
 from storage import reads
 from storage.errors import StorageUnavailable
 from web.async_views import GatewayView
@@ -72,7 +72,8 @@ class HealthView(PublicView):
         ),
     )
     async def get(self, request: Request) -> Response:
-        found = await health.check_all()
+        known = await directory.current()
+        found = await health.check_all([endpoint for endpoint in known.values() if endpoint.enabled])
         well = sum(one.healthy for one in found.values())
         overall = "healthy" if well == len(found) else "degraded" if well else "unhealthy"
         providers: dict[str, Any] = {

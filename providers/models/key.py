@@ -10,7 +10,9 @@ class ProviderKey(models.Model):
     """A key for a provider. Write-only: no page, answer or log shows more of it than its last four characters."""
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="keys")
-    label = models.CharField(max_length=100, blank=True, help_text="To tell it from others: who made it, when, what for.")
+    label = models.CharField(
+        max_length=100, blank=True, help_text="To tell it from others: who made it, when, what for."
+    )
     secret = EncryptedTextField(editable=False)
     last_four = models.CharField(max_length=4, blank=True, editable=False)
     active = models.BooleanField(default=False, help_text="The one that is used now. At most one of a provider's keys.")

@@ -30,7 +30,9 @@ def validate_base_url(value: str) -> None:
     except ValueError:
         raise ValidationError("This is no address; give one such as https://api.example.com/v1.") from None
     if url.scheme not in {"http", "https"} or not url.hostname or not port_is_valid:
-        raise ValidationError("Give an address that begins with http:// or https://, such as https://api.example.com/v1.")
+        raise ValidationError(
+            "Give an address that begins with http:// or https://, such as https://api.example.com/v1."
+        )
     if "@" in url.netloc or url.query or url.fragment or re.search(r"[\s\\]", value):
         raise ValidationError("Give the address without user, password, query and fragment.")
 
@@ -43,10 +45,8 @@ class OnDisconnect(orm.TextChoices):
     KEEP = "keep", "Read it to the end and keep the answer"
 
 
-def _timeout(default: float | None, help_text: str) -> "orm.FloatField[float | None, float | None]":
-    return orm.FloatField(
-        null=default is None, blank=default is None, default=default, validators=[MinValueValidator(0.1)], help_text=help_text
-    )
+def _seconds(default: float, help_text: str) -> "orm.FloatField[float, float]":
+    return orm.FloatField(default=default, validators=[MinValueValidator(0.1)], help_text=help_text)
 
 
 class Provider(orm.Model):
@@ -74,10 +74,15 @@ class Provider(orm.Model):
         default=list, blank=True, help_text='The models that callers may name, as a list: ["gpt-4o-mini"]. Empty: any.'
     )
     default_max_tokens = orm.PositiveIntegerField(
-        default=4096, validators=[MinValueValidator(1)], help_text="Limit of an answer, in tokens, when a caller sets none."
+        default=4096,
+        validators=[MinValueValidator(1)],
+        help_text="Limit of an answer, in tokens, when a caller sets none.",
     )
     max_prompt_chars = orm.PositiveIntegerField(
-        "longest prompt", default=400_000, validators=[MinValueValidator(1)], help_text="In characters, all messages together."
+        "longest prompt",
+        default=400_000,
+        validators=[MinValueValidator(1)],
+        help_text="In characters, all messages together.",
     )
     enabled = orm.BooleanField(default=True)
     is_default = orm.BooleanField("default", default=False, help_text="Used when a caller names no provider.")
@@ -85,10 +90,15 @@ class Provider(orm.Model):
         default=False, help_text="Off: an address in a private, loopback or link-local network is refused."
     )
     on_disconnect = orm.CharField(max_length=8, choices=OnDisconnect, default=OnDisconnect.CANCEL)
-    connect_timeout = _timeout(10.0, "Seconds to get a connection.")
-    first_byte_timeout = _timeout(120.0, "Seconds from the connection to the answer's first byte.")
-    gap_timeout = _timeout(120.0, "Seconds between two reads of an answer.")
-    total_timeout = _timeout(None, "Seconds for the whole call. Empty: no limit.")
+    connect_timeout = _seconds(10.0, "Seconds to get a connection.")
+    first_byte_timeout = _seconds(120.0, "Seconds from the connection to the answer's first byte.")
+    gap_timeout = _seconds(120.0, "Seconds between two reads of an answer.")
+    total_timeout = orm.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.1)],
+        help_text="Seconds for the whole call. Empty: no limit.",
+    )
     config = orm.JSONField(default=dict, blank=True, help_text="Settings of this type, as a JSON object.")
     created_at = orm.DateTimeField(auto_now_add=True)
     updated_at = orm.DateTimeField(auto_now=True)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-# Vendors close idle connections after about 60 s; a request that meets a closing one is lost, and may not be sent again.
+# Vendors close idle connections after about 60 s. A request that meets a closing one is lost: it may not be resent.
 _IDLE_KEPT = 15.0  # seconds
 _when_connected: ContextVar[Callable[[], None] | None] = ContextVar("when_connected", default=None)
 _AUTOMATIC_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -168,4 +168,3 @@ def _headers(request: httpx.Request) -> list[tuple[str, str]]:
 
 def _sooner(one: float | None, other: float | None) -> float | None:
     return min((limit for limit in (one, other) if limit is not None), default=None)
-

@@ -45,7 +45,7 @@ class GatewayRequest(WebRequest):
 class GatewayFactory(HTTPFactory):
     """Makes channels that make GatewayRequests, and keeps no access log: ours is in proxyproject/request_log.py."""
 
-    def buildProtocol(self, address: IAddress) -> Any:
+    def buildProtocol(self, address: IAddress | None) -> Any:
         protocol = super().buildProtocol(address)
         protocol.requestFactory = GatewayRequest
         return protocol

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-from proxyproject.server.daphne import GatewayServer  # first of all: daphne chooses Twisted's reactor
-
 from accounts import ledger
 from proxyproject.asgi import application
+from proxyproject.server.daphne import GatewayServer  # first of all: daphne chooses Twisted's reactor
 
 
 def serve(host: str, port: int, on_listening: Callable[[], None]) -> str:

@@ -14,4 +14,6 @@ class Command(BaseCommand):
         if made:
             self.stdout.write(made.told(f"http://{settings.HOST}:{settings.PORT}"))
         else:
-            self.stdout.write("The database has users already; nothing was made. A new token: manage.py issue_token USER.")
+            self.stdout.write(
+                "The database has users already; nothing was made. A new token: manage.py issue_token USER."
+            )

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         from proxyproject.server.run import serve
 
         def listening() -> None:
-            address = f"http://{host if host not in {'0.0.0.0', '::'} else 'localhost'}:{port}"
+            address = f"http://{host}:{port}"
             self.stdout.write(f"The gateway answers at {address}   (admin: {address}/admin/, API: {address}/api/docs)")
             if made:
                 self.stdout.write(made.told(address))

@@ -1,0 +1,64 @@
+"""The cast of every test: a gateway process, an upstream that others could have written, and who calls."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gateway import Gateway
+from tests.upstream import Upstream
+
+PROVIDER_KEY = "sk-live-canary-4f2a9c77d01e5b36"
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway on SQLite that the whole run shares."""
+    server = Gateway(tmp_path_factory.mktemp("gateway") / "var").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """A scripted upstream for one test."""
+    server = Upstream().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def user_token(gateway: Gateway) -> str:
+    """A token of somebody who may call and not change anything."""
+    return gateway.token("ordinary")
+
+
+@pytest.fixture(scope="session")
+def staff_token(gateway: Gateway) -> str:
+    """A token of somebody who may change providers."""
+    return gateway.token("staff", staff=True)
+
+
+@pytest.fixture
+def provider(gateway: Gateway, staff_token: str, upstream: Upstream, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of an `openai` provider that points at the scripted upstream, with short time limits."""
+    name = "p" + str(upstream.port)
+    body = {
+        "name": name,
+        "type": "openai",
+        "base_url": upstream.url,
+        "api_key": PROVIDER_KEY,
+        "default_model": "m",
+        "allow_private_network": True,
+        "connect_timeout": 1.0,
+        "first_byte_timeout": 0.7,
+        "gap_timeout": 0.7,
+    }
+    made = gateway.call(staff_token, body, "/api/providers")
+    assert made.status_code == 201, made.text
+    yield name
+
+
+def temporary_gateway(tmp_path: Path, **settings: str) -> Gateway:
+    """A gateway of a test's own; the test stops it."""
+    return Gateway(tmp_path / "var", **settings)

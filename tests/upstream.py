@@ -1,0 +1,258 @@
+"""A scripted upstream over real sockets, in OpenAI's wire format: what it does is chosen by the model's name.
+
+`status-N`, `html`, `garbage`, `silent` and so on are the faults below. Any other model gets a sound answer.
+Its error bodies carry LEAK and the key that it was sent: neither may ever reach a client of the gateway.
+"""
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+LEAK = "upstream-internal-detail-7c1f"
+WORDS = ["One", " two", " three", " four"]
+
+
+@dataclass
+class Arrived:
+    """A request as it came in."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, Any]:
+        data: dict[str, Any] = json.loads(self.body or b"{}")
+        return data
+
+
+@dataclass
+class Upstream:
+    """Runs in a thread with its own event loop. `go_on` lets a `paced` stream send the rest."""
+
+    port: int = 0
+    requests: list[Arrived] = field(default_factory=list)
+    go_on: threading.Event = field(default_factory=threading.Event)
+    streams_sent: int = 0
+    hung_up: int = 0
+    connections: int = 0
+
+    def __post_init__(self) -> None:
+        self._ready = threading.Event()
+        self._readers: dict[asyncio.StreamWriter, asyncio.StreamReader] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    @property
+    def calls(self) -> list[Arrived]:
+        """What was asked for, without the free probes."""
+        return [arrived for arrived in self.requests if arrived.method == "POST"]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def start(self) -> "Upstream":
+        self._thread.start()
+        self._ready.wait(5)
+        return self
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        with contextlib.suppress(RuntimeError):
+            self._loop.run_until_complete(asyncio.sleep(0))
+        server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._readers[writer] = reader
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            while True:
+                arrived = await _read_request(reader)
+                self.requests.append(arrived)
+                await self._answer(arrived, writer)
+        writer.close()
+
+    async def _answer(self, arrived: Arrived, writer: asyncio.StreamWriter) -> None:
+        if arrived.method == "GET":
+            await _send(writer, 200, json.dumps({"object": "list", "data": [{"id": "m"}]}).encode())
+            return
+        wanted = arrived.json
+        model = str(wanted.get("model", ""))
+        if model.startswith("status-"):
+            key = arrived.headers.get("authorization", "")
+            body = json.dumps({"error": {"message": f"{LEAK} for {key}", "type": LEAK}}).encode()
+            extra = {"Retry-After": "7"} if model == "status-429" else {}
+            await _send(writer, int(model.removeprefix("status-")), body, **extra)
+        elif fault := _FAULTS.get(model):
+            await fault(self, writer)
+        elif wanted.get("stream"):
+            await self.stream(writer, paced=model == "paced")
+        else:
+            await _send(writer, 200, json.dumps(_completion(wanted)).encode())
+
+    async def stream(
+        self, writer: asyncio.StreamWriter, *, paced: bool = False, words: int = 4, end: bool = True
+    ) -> None:
+        await _begin_stream(writer)
+        for position, word in enumerate(WORDS[:words]):
+            if paced and position == 1:
+                while not self.go_on.is_set():
+                    await asyncio.sleep(0.01)
+            await _event(writer, json.dumps({"model": "m", "choices": [{"index": 0, "delta": {"content": word}}]}))
+        if end:
+            await _event(writer, json.dumps({"model": "m", "choices": [{"delta": {}, "finish_reason": "stop"}]}))
+            usage = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
+            await _event(writer, json.dumps({"model": "m", "choices": [], "usage": usage}))
+            await _event(writer, "[DONE]")
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+            self.streams_sent += 1
+
+    async def wait_for_hang_up(self, writer: asyncio.StreamWriter) -> None:
+        if not await self._readers[writer].read(1):  # nothing more is sent on this connection, so this is its end
+            self.hung_up += 1
+
+
+async def _read_request(reader: asyncio.StreamReader) -> Arrived:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    method, path, _ = head[0].split(" ", 2)
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+    return Arrived(method, path, headers, await reader.readexactly(int(headers.get("content-length", 0))))
+
+
+async def _send(
+    writer: asyncio.StreamWriter, status: int, body: bytes, kind: str = "application/json", **extra: str
+) -> None:
+    lines = [f"HTTP/1.1 {status} X", f"Content-Type: {kind}", f"Content-Length: {len(body)}", "Set-Cookie: upstream=1"]
+    lines += [f"{name}: {value}" for name, value in extra.items()]
+    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+    await writer.drain()
+
+
+async def _begin_stream(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+    await writer.drain()
+
+
+async def _event(writer: asyncio.StreamWriter, data: str) -> None:
+    event = f"data: {data}\n\n".encode()
+    writer.write(b"%x\r\n%b\r\n" % (len(event), event))
+    await writer.drain()
+
+
+def _completion(wanted: dict[str, Any]) -> dict[str, Any]:
+    text = "Answer to: " + str(wanted["messages"][-1]["content"])
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+    return {"id": "x", "model": wanted["model"], "choices": [choice], "usage": usage}
+
+
+async def _html(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    await _send(writer, 200, f"<html><body>{LEAK}</body></html>".encode(), "text/html")
+
+
+async def _garbage(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    await _send(writer, 200, b'{"choices": [' + LEAK.encode())
+
+
+async def _no_choices(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    await _send(writer, 200, json.dumps({"detail": LEAK}).encode())
+
+
+async def _error_inside(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    await _send(writer, 200, json.dumps({"error": {"message": LEAK}}).encode())
+
+
+async def _no_http(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    writer.write(f"SSH-2.0 {LEAK}\r\n\r\n".encode())
+    await writer.drain()
+    writer.close()
+
+
+async def _silent(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    await upstream.wait_for_hang_up(writer)
+
+
+async def _head_only(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    await upstream.wait_for_hang_up(writer)
+
+
+async def _dribble(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+    for _ in range(100):
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+
+
+async def _cut(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+    await writer.drain()
+    writer.close()
+
+
+async def _hang_up(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def _stream_cut(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    await upstream.stream(writer, words=2, end=False)
+    writer.close()
+
+
+async def _stream_stall(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    await upstream.stream(writer, words=2, end=False)
+    await upstream.wait_for_hang_up(writer)
+
+
+async def _stream_error(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    await upstream.stream(writer, words=2, end=False)
+    await _event(writer, json.dumps({"error": {"message": LEAK, "type": "server_error"}}))
+    writer.write(b"0\r\n\r\n")
+
+
+async def _stream_garbage(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    await upstream.stream(writer, words=2, end=False)
+    await _event(writer, '{"choices": [' + LEAK)
+    writer.write(b"0\r\n\r\n")
+
+
+async def _stream_without_mark(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    await upstream.stream(writer, words=2, end=False)
+    writer.write(b"0\r\n\r\n")
+
+
+_FAULTS: dict[str, Callable[[Upstream, asyncio.StreamWriter], Awaitable[None]]] = {
+    "html": _html,
+    "garbage": _garbage,
+    "no-choices": _no_choices,
+    "error-inside": _error_inside,
+    "no-http": _no_http,
+    "silent": _silent,
+    "head-only": _head_only,
+    "dribble": _dribble,
+    "cut": _cut,
+    "hang-up": _hang_up,
+    "stream-cut": _stream_cut,
+    "stream-stall": _stream_stall,
+    "stream-error": _stream_error,
+    "stream-garbage": _stream_garbage,
+    "stream-without-mark": _stream_without_mark,
+}
