@@ -24,6 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _LARGEST_GROUP = 512  # items
+_LINGER = 0.01  # seconds that a write which nobody waits for may wait for company
 _RETRY_PAUSE = 0.5  # seconds between tries for writes that nobody waits for
 _STOP_TIMEOUT = 30.0  # seconds that stop() waits for the last group
 _DATABASE_AWAY = (OperationalError, InterfaceError)
@@ -94,17 +95,27 @@ class GroupWriter(Generic[Item, Result]):
         connection.close()
 
     def _collect(self, group: list[_Entry[Item, Result]]) -> tuple[list[_Entry[Item, Result]], bool]:
-        """Adds all that waits to `group`. Blocks only when there is nothing to try again. True: the last group."""
-        wait = not group
+        """Adds all that waits to `group`. Blocks only when there is nothing to try again. True: the last group.
+
+        As long as nobody waits for any of it, a group lingers: a settlement mostly rides with the next admission.
+        """
+        linger_until = time.monotonic() + _LINGER if group else None
+        awaited = False
         for _ in range(_LARGEST_GROUP):
             try:
-                entry = self._queue.get(block=wait)
+                if awaited:
+                    entry = self._queue.get_nowait()
+                elif linger_until is None:
+                    entry = self._queue.get()
+                else:
+                    entry = self._queue.get(timeout=max(0.0, linger_until - time.monotonic()))
             except queue.Empty:
                 break
             if entry is None:
                 return group, True
             group.append(entry)
-            wait = False
+            awaited = awaited or entry.waiter is not None
+            linger_until = linger_until or time.monotonic() + _LINGER
         return group, False
 
     def _write_group(self, group: list[_Entry[Item, Result]]) -> list[_Entry[Item, Result]]:

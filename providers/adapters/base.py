@@ -7,6 +7,7 @@ errors of providers/errors.py. Streamed or not is one path: a whole answer is a 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from functools import lru_cache
 from typing import Protocol
 
 import httpx
@@ -83,7 +84,7 @@ class HttpAdapter(ABC):
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             raise BrokenAnswer(f"a stream was asked for and {response.headers.get('content-type')!r} came")
         reader = EventReader()
-        pieces = response.aiter_bytes()
+        pieces = body_pieces(response)
         finished = False
         async for piece in pieces:
             for event in reader.feed(piece):
@@ -100,16 +101,34 @@ class HttpAdapter(ABC):
         yield Chunk(end=True)  # some servers close after the last choice and send no end mark
 
 
+@lru_cache(maxsize=1024)
+def parsed_url(url: str) -> httpx.URL:
+    """An address as httpx has it; parsing takes longer than sending, and there are few."""
+    return httpx.URL(url)
+
+
 async def read_body(response: httpx.Response) -> bytes:
     """The whole body, decoded. Raises BrokenAnswer when it is larger than LARGEST_ANSWER."""
     pieces: list[bytes] = []
     size = 0
+    async for piece in body_pieces(response):
+        size += len(piece)
+        if size > LARGEST_ANSWER:
+            raise BrokenAnswer("the answer is larger than any that is accepted")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def body_pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The body as it arrives, decoded. Raises BrokenAnswer when it is not encoded as its header says."""
+    # httpx's own iterator costs as much as the whole exchange, so it is used only where there is something to decode.
+    stream: object = response.stream
+    if isinstance(stream, httpx.AsyncByteStream) and "content-encoding" not in response.headers:
+        pieces = aiter(stream)
+    else:
+        pieces = response.aiter_bytes()
     try:
-        async for piece in response.aiter_bytes():
-            size += len(piece)
-            if size > LARGEST_ANSWER:
-                raise BrokenAnswer("the answer is larger than any that is accepted")
-            pieces.append(piece)
+        async for piece in pieces:
+            yield piece
     except httpx.DecodingError as error:
         raise BrokenAnswer(f"the answer's content-encoding is not true: {error}") from error
-    return b"".join(pieces)

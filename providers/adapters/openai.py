@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import orjson
 
-from providers.adapters.base import HttpAdapter
+from providers.adapters.base import HttpAdapter, parsed_url
 from providers.errors import BrokenAnswer
 from providers.sse import Event
 from providers.types import Chunk, Endpoint, GenerateRequest, Usage
@@ -62,8 +62,8 @@ class OpenAIAdapter(HttpAdapter):
             raise BrokenAnswer("a chunk in another shape") from error
 
 
-def _url(endpoint: Endpoint, path: str) -> str:
-    return f"{endpoint.base_url.rstrip('/')}/{path}"
+def _url(endpoint: Endpoint, path: str) -> httpx.URL:
+    return parsed_url(f"{endpoint.base_url.rstrip('/')}/{path}")
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:

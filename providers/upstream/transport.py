@@ -10,6 +10,7 @@ variable believed.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -103,7 +104,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                     _when_connected.set(lambda: limit.reschedule(_sooner(clock() + wait, deadline)))
                 answer = await self._session.request(
                     request.method,
-                    URL(str(request.url), encoded=True),
+                    _as_it_is(str(request.url)),
                     data=await request.aread() or None,
                     headers=_headers(request),
                     allow_redirects=False,
@@ -160,6 +161,12 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         # A connection whose body was read to the end is already back in the pool; any other must not be reused.
         self._answer.close()
+
+
+@lru_cache(maxsize=1024)
+def _as_it_is(url: str) -> URL:
+    """An address that yarl does not encode anew: `%2F` stays `%2F`."""
+    return URL(url, encoded=True)
 
 
 def _headers(request: httpx.Request) -> list[tuple[str, str]]:

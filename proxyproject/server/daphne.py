@@ -82,6 +82,7 @@ class GatewayServer(Server):
         """Serves until a signal ends it."""
         gc.collect()
         gc.freeze()  # what was loaded at start-up stays, so no collection need look at it again
+        gc.set_threshold(10_000, 20, 20)  # a request makes thousands of objects, and few of them in cycles
         super().run()
 
     def listen_success(self, port: Any) -> None:
