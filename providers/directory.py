@@ -79,13 +79,13 @@ def load() -> dict[str, Endpoint]:
 
 
 def _active_secret(provider: Provider) -> str:
-    try:
-        key = provider.keys.filter(active=True).first()
-    except SecretUnreadable as error:
-        logger.error("Provider %s has no usable key: %s", provider.name, error)
-        return ""
+    key = provider.keys.filter(active=True).first()
     if key is not None:
-        return key.secret
+        try:
+            return key.secret
+        except SecretUnreadable as error:
+            logger.error("Provider %s has no usable key: %s", provider.name, error)
+            return ""
     return os.environ.get(provider.api_key_env, "") if provider.api_key_env else ""
 
 

@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from providers.adapters.registry import adapter_for
-from providers.errors import AnswerTimeout, ConnectFailed, ConnectTimeout, StatusError, UpstreamError
+from providers.errors import (
+    AddressRefused,
+    AnswerTimeout,
+    ConnectFailed,
+    ConnectTimeout,
+    NoAnswer,
+    StatusError,
+    UpstreamError,
+)
 from providers.types import Endpoint
 from providers.upstream.client import send
 
@@ -82,7 +90,11 @@ def explain(error: UpstreamError) -> str:
             return f"The provider answered with status {status}."
         case ConnectTimeout() | AnswerTimeout():
             return "The provider did not answer in time."
+        case AddressRefused():
+            return "The provider's address is in a private network. Allow that in its settings, or change the address."
+        case NoAnswer():
+            return "The provider closed the connection without an answer."
         case ConnectFailed():
             return "The provider could not be reached. Check its base URL."
         case _:
-            return "The provider's answer could not be understood." if not error.retryable else "The provider failed."
+            return "The provider's answer could not be understood."

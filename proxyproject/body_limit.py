@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from proxyproject.request_log import ASGIApplication, Message, Receive, Scope, Send
+from proxyproject.request_log import ASGIApplication, Message, Receive, Scope, Send, send_problem
 from web import problems
 
 
@@ -33,7 +33,4 @@ class BodyLimit:
                 raise problems.PayloadTooLarge(limit)
             await self._application(scope, counted, send)
         except problems.PayloadTooLarge as error:
-            response = problems.response_for(error)
-            headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
-            await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-            await send({"type": "http.response.body", "body": response.content})
+            await send_problem(problems.problem_for(error), send)

@@ -7,7 +7,6 @@ URL resolver and CORS middleware, and runs async views only. Nothing here may to
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 
 from asgiref.sync import iscoroutinefunction
@@ -15,8 +14,8 @@ from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.core.exceptions import DisallowedHost, RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.http import HttpResponse
-from django.http.response import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver
 
 from proxyproject.request_log import Receive, Scope, Send
@@ -24,8 +23,6 @@ from web import problems
 from web.streams import ReleasedStream
 
 logger = logging.getLogger("gateway.lane")
-
-GetResponse = Callable[[ASGIRequest], Awaitable[HttpResponseBase]]
 
 
 class GatewayLane(ASGIHandler):
@@ -38,7 +35,7 @@ class GatewayLane(ASGIHandler):
     def load_middleware(self, is_async: bool = True) -> None:
         """Django calls this from the constructor; the lane's whole chain is CORS round the view."""
         self._resolver = get_resolver(settings.GATEWAY_URLCONF)
-        self._get_response: GetResponse = CorsMiddleware(self._call_view)  # type: ignore[assignment, arg-type]
+        self._get_response = CorsMiddleware(self._call_view).__acall__
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -68,13 +65,17 @@ class GatewayLane(ASGIHandler):
 
     async def _respond(self, request: ASGIRequest, send: Send) -> None:
         response = await self._get_response(request)
+        if isinstance(response, HttpResponse):
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+            if request.method == "HEAD":
+                response.content = b""
         try:
             await self.send_response(response, send)
         finally:
             if isinstance(response, ReleasedStream):
                 await response.release()
 
-    async def _call_view(self, request: ASGIRequest) -> HttpResponseBase:
+    async def _call_view(self, request: HttpRequest) -> HttpResponseBase:
         try:
             request.get_host()
             match = self._resolver.resolve(request.path_info)
@@ -101,8 +102,8 @@ class GatewayLane(ASGIHandler):
             (name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()
         ]
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        if isinstance(response, StreamingHttpResponse):
-            async with aclosing(aiter(response)) as parts:  # type: ignore[type-var]
+        if isinstance(response, ReleasedStream):
+            async with aclosing(response.parts) as parts:
                 async for part in parts:
                     await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body"})

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from web import envelope, request_id
+from web import envelope, problems, request_id
 
 Scope = dict[str, Any]
 Message = Mapping[str, Any]
@@ -18,7 +18,6 @@ access_log = logging.getLogger("gateway.access")
 error_log = logging.getLogger("gateway.errors")
 
 _REQUEST_ID = request_id.HEADER.lower().encode()
-_INTERNAL_ERROR = "An internal error occurred. The log has the details under this request id."
 
 
 class RequestLog:
@@ -49,6 +48,14 @@ class RequestLog:
             request_id.current.reset(token)
 
 
+async def send_problem(problem: problems.Problem, send: Send) -> None:
+    """Answers with an error from outside both lanes."""
+    body = envelope.failure(problem.code, problem.message)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
 class _Exchange:
     """One request and what was sent in answer to it."""
 
@@ -72,10 +79,7 @@ class _Exchange:
         await self._send(message)
 
     async def fail(self) -> None:
-        body = envelope.failure("INTERNAL_ERROR", _INTERNAL_ERROR)
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
+        await send_problem(problems.INTERNAL_ERROR, self.send)
 
     def write_line(self) -> None:
         # Quoted again, so that no escape in a path can forge a line.

@@ -4,11 +4,11 @@ Negotiation, parsing, permissions, exceptions and rendering are DRF's own. Authe
 DRF itself would need a thread for.
 """
 
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import NotAuthenticated
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -67,6 +67,12 @@ class GatewayView(SiteView):
 
     async def _refuse_method(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return self.http_method_not_allowed(request, *args, **kwargs)
+
+    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
+        """Without a caller it is a matter of who calls; DRF's own would look for the authenticator that it ran."""
+        if not isinstance(request.user, Principal):
+            raise NotAuthenticated
+        raise PermissionDenied(message, code)
 
     async def _begin(self, request: Request) -> None:
         """What DRF's `initial` does, with authentication awaited."""

@@ -16,7 +16,7 @@ from web.problems import InvalidRequest
 class JSONBodyParser(BaseParser):
     """Strict JSON, an object at the top. Raises InvalidRequest for anything else."""
 
-    media_type = "*/*"
+    media_type = "application/json"
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None

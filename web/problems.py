@@ -86,7 +86,9 @@ def _upstream_status(error: providers.StatusError) -> Problem:
         message = "The provider refused the request as invalid. Check model, messages and limits."
         return Problem(400, "INVALID_REQUEST", message)
     if error.status in {401, 403}:
-        message = "The provider refused the gateway's own key. An administrator must check it."
+        message = (
+            "The provider refuses the key that the gateway has for it. Whoever administers the gateway must replace it."
+        )
     elif error.status == HTTPStatus.NOT_FOUND:
         message = "The provider knows no such model or path. Check the model's name."
     else:

@@ -1,6 +1,6 @@
 """A streamed response that owns something which must be given back when the stream is over, however it ends."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from django.http import StreamingHttpResponse
 
@@ -14,8 +14,11 @@ class ReleasedStream(StreamingHttpResponse):
     `parts` yields encoded bytes; `release` must be safe to call when `parts` was never started and more than once.
     """
 
-    def __init__(self, parts: AsyncIterator[bytes], release: Callable[[], Awaitable[None]], content_type: str) -> None:
+    def __init__(
+        self, parts: AsyncGenerator[bytes, None], release: Callable[[], Awaitable[None]], content_type: str
+    ) -> None:
         super().__init__(parts, content_type=content_type)
+        self.parts = parts
         self.release = release
         self["Cache-Control"] = "no-cache"
         self["X-Accel-Buffering"] = "no"

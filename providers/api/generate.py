@@ -1,7 +1,7 @@
 """POST /api/generate: text from any provider, whole or as server-sent events."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -142,7 +142,7 @@ class GenerateView(GatewayView):
         return Response(data)
 
 
-async def _events(answer: gateway.Answer) -> AsyncIterator[bytes]:
+async def _events(answer: gateway.Answer) -> AsyncGenerator[bytes, None]:
     """The kit's events. No exception leaves this: past the first byte an error is an event, and no [DONE] follows."""
     frame: dict[str, Any] = {
         "id": str(answer.call_id),

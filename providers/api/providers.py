@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts.principal import Principal
 from providers import directory, gateway, health
 from providers.api.serializers import (
-    HealthSerializer,
+    ProviderHealthSerializer,
     ProviderSerializer,
     TestRequestSerializer,
     TestResultSerializer,
@@ -110,7 +110,7 @@ class ProviderDetail(ProviderBase):
 
 class ProviderHealth(ProviderBase):
     @extend_schema(
-        operation_id="provider_health", summary="Probe a provider, free of charge", responses=HealthSerializer
+        operation_id="provider_health", summary="Probe a provider, free of charge", responses=ProviderHealthSerializer
     )
     def get(self, request: Request, name: str) -> Response:
         found = async_to_sync(health.check)(directory.endpoint(self.row(name)), fresh=request.user.is_staff)

@@ -5,7 +5,7 @@ from django.db import models as orm
 from django.db import transaction
 from rest_framework import serializers
 
-from providers.models import Provider, rotate_key
+from providers.models import Provider, rotate_key, validate_key
 from web.fields import StrictBooleanField, StrictCharField, StrictFloatField, StrictIntegerField
 
 _SHOWN = (
@@ -18,7 +18,13 @@ _SHOWN = (
 class ProviderSerializer(serializers.ModelSerializer[Provider]):
     """A provider. Its key goes in and never comes out: an answer shows its last four characters."""
 
-    api_key = StrictCharField(write_only=True, required=False, max_length=1000, help_text="Becomes the active key.")
+    api_key = StrictCharField(
+        write_only=True,
+        required=False,
+        max_length=1000,
+        validators=[validate_key],
+        help_text="Becomes the active key.",
+    )
     key_last_four = serializers.SerializerMethodField(help_text="The end of the active key; empty when there is none.")
     healthy = serializers.SerializerMethodField(help_text="What the last free probe found; null when disabled.")
 
@@ -70,7 +76,7 @@ class ProviderSerializer(serializers.ModelSerializer[Provider]):
         return provider
 
 
-class HealthSerializer(serializers.Serializer[Any]):
+class ProviderHealthSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=["healthy", "unhealthy"])
     message = serializers.CharField()
     latency = serializers.IntegerField(help_text="Milliseconds, as in the kit's documentation.")

@@ -1,4 +1,4 @@
-from providers.models.key import ProviderKey, rotate_key
+from providers.models.key import ProviderKey, rotate_key, validate_key
 from providers.models.provider import OnDisconnect, Provider
 
-__all__ = ["OnDisconnect", "Provider", "ProviderKey", "rotate_key"]
+__all__ = ["OnDisconnect", "Provider", "ProviderKey", "rotate_key", "validate_key"]

@@ -1,9 +1,18 @@
+import re
+
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from providers.models.provider import Provider
 from storage.encryption import EncryptedTextField
 
 _SHORTEST_WITH_HINT = 12  # characters; four of a shorter key would give too much of it away
+
+
+def validate_key(value: str) -> None:
+    """Refuses what no vendor gives out: a key travels in a header, so it has no spaces and only plain characters."""
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ValidationError("A key has no spaces and only plain letters, digits and signs. Copy it again.")
 
 
 class ProviderKey(models.Model):

@@ -113,7 +113,7 @@ def test_what_is_wrong_is_told_without_a_word_from_upstream(admin: Person, upstr
     admin.press("Save and continue editing")
     address = admin.page.url
     admin.press("Test connection")
-    admin.is_told("The provider refused the gateway's own key.")
+    admin.is_told("The provider refuses the key that the gateway has for it.")
     assert admin.page.url == address
     assert LEAK not in admin.seen[-1]
 
@@ -121,5 +121,5 @@ def test_what_is_wrong_is_told_without_a_word_from_upstream(admin: Person, upstr
     admin.page.locator("tr", has_text="refusing").locator("input[name=_selected_action]").check()
     admin.page.get_by_label("Action:").select_option("test_connection")
     admin.press("Go")
-    admin.is_told("The provider refused the gateway's own key.")
+    admin.is_told("The provider refuses the key that the gateway has for it.")
     assert LEAK not in admin.seen[-1]
