@@ -6,8 +6,8 @@
 FROM python:3.11-slim AS builder
 
 RUN python -m venv /opt/venv
-COPY requirements.txt /tmp/requirements.txt
-RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /tmp/requirements.txt
+COPY requirements.txt /opt/requirements.txt
+RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /opt/requirements.txt
 
 
 # The same base: the virtual environment refers to its interpreter.
@@ -20,10 +20,10 @@ RUN groupadd --gid 10001 gateway \
 
 COPY --from=builder /opt/venv /opt/venv
 
-# Owned by root, so that the process cannot change its own code; compiled here, because it cannot do that either.
+# Owned by root, so that the process cannot change its own code; so it is compiled here. Readable whatever the umask was.
 WORKDIR /app
 COPY . .
-RUN /opt/venv/bin/python -m compileall -q .
+RUN /opt/venv/bin/python -m compileall -q . && chmod -R a+rX .
 
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

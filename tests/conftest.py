@@ -1,6 +1,7 @@
 """The cast of every test: a gateway process, an upstream that others could have written, and who calls."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ PROVIDER_KEY = "sk-live-canary-4f2a9c77d01e5b36"
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway on SQLite that the whole run shares."""
-    server = Gateway(tmp_path_factory.mktemp("gateway") / "var").start()
+    server = Gateway(tmp_path_factory.mktemp("gateway") / "var", UPSTREAM_TEST_KEY="sk-from-the-environment").start()
     yield server
     server.stop()
 
@@ -62,3 +63,18 @@ def provider(gateway: Gateway, staff_token: str, upstream: Upstream, request: py
 def temporary_gateway(tmp_path: Path, **settings: str) -> Gateway:
     """A gateway of a test's own; the test stops it."""
     return Gateway(tmp_path / "var", **settings)
+
+
+# Tests with these markers need something that not every machine has.
+_NEEDS = {"postgresql", "redis", "node", "browser", "bench"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where REQUIRE_EVERYTHING is set, as in CI, a test that was skipped for want of something has failed."""
+    report = yield
+    if report.skipped and os.environ.get("REQUIRE_EVERYTHING") and _NEEDS & {mark.name for mark in item.iter_markers()}:
+        report.outcome = "failed"
+    return report

@@ -96,6 +96,7 @@ class Gateway:
         return [tuple(row) for row in json.loads(self.manage("shell", "--no-imports", "-c", script))]
 
     def call(self, token: str, body: Any, path: str = "/api/generate", **options: Any) -> httpx.Response:
-        """POSTs JSON with a token."""
+        """Sends JSON with a token: a POST unless `method` says otherwise."""
         headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
-        return httpx.post(self.url + path, json=body, headers=headers, timeout=30, **options)
+        method = options.pop("method", "POST")
+        return httpx.request(method, self.url + path, json=body, headers=headers, timeout=30, **options)

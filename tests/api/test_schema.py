@@ -1,0 +1,61 @@
+"""The OpenAPI schema: every route that is there is in it, and it says what really comes back."""
+
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from django.urls import URLResolver, get_resolver
+
+from tests.gateway import Gateway
+
+# Not of the API: pages for people.
+_PAGES = ("admin/", "api/docs", "api/schema")
+
+
+def routes(resolver: URLResolver, prefix: str = "") -> list[str]:
+    """Every route below a resolver, as the schema writes it."""
+    found = []
+    for pattern in resolver.url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            found += routes(pattern, route)
+        elif route and not route.startswith(_PAGES):
+            found.append("/" + route.replace("<str:", "{").replace(">", "}"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def schema(gateway: Gateway, user_token: str) -> dict[str, Any]:
+    answer = httpx.get(gateway.url + "/api/schema", headers={"Authorization": f"Bearer {user_token}"}, timeout=20)
+    assert answer.status_code == 200
+    loaded: dict[str, Any] = yaml.safe_load(answer.text)
+    return loaded
+
+
+def test_every_route_is_in_the_schema(schema: dict[str, Any]) -> None:
+    wanted = routes(get_resolver())
+    assert "/api/generate" in wanted
+    assert sorted(schema["paths"]) == sorted(wanted)
+
+
+def test_answers_are_in_the_envelope(schema: dict[str, Any]) -> None:
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            assert "default" in operation["responses"], (method, path)
+            for status, response in operation["responses"].items():
+                content = response.get("content", {}).get("application/json")
+                if content and status.startswith("2"):
+                    assert set(content["schema"]["properties"]) == {"success", "request_id", "timestamp", "data"}
+
+
+def test_the_key_is_write_only(schema: dict[str, Any]) -> None:
+    shown = schema["components"]["schemas"]["Provider"]["properties"]
+    assert "api_key" not in shown
+    assert "api_key" in schema["components"]["schemas"]["ProviderRequest"]["properties"]
+
+
+def test_docs_need_a_login_and_no_other_host(gateway: Gateway) -> None:
+    turned_away = httpx.get(gateway.url + "/api/docs")
+    assert turned_away.headers["location"].startswith("/admin/login/")
+    assert httpx.get(gateway.url + "/api/schema").status_code == 401
