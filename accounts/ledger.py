@@ -204,17 +204,17 @@ def _call_row(hold: Hold) -> tuple[Any, ...]:
     admission, principal = hold.admission, hold.admission.principal
     about = (admission.surface, admission.provider, admission.model[:200], admission.streamed)
     who = (admission.request_id, principal.user_id, principal.token_id)
-    return (hold.call_id, *who, *about, CallState.OPEN, 0, 0, False, hold.opened_at)
+    return (hold.call_id, *who, *about, CallState.OPEN.value, 0, 0, False, hold.opened_at)
 
 
 def _closing_row(settlement: Settlement) -> tuple[Any, ...]:
     tokens = settlement.tokens
     spent = (tokens.input, tokens.output, tokens.estimated)
-    return (settlement.state, *spent, settlement.closed_at, settlement.call_id)
+    return (settlement.state.value, *spent, settlement.closed_at, settlement.call_id)
 
 
 def _attempt_row(call_id: UUID, position: int, record: AttemptRecord) -> tuple[Any, ...]:
-    what = (record.provider, record.model[:200], record.key_hint, record.state, record.status)
+    what = (record.provider, record.model[:200], record.key_hint, record.state.value, record.status)
     tokens = (record.tokens.input, record.tokens.output, record.tokens.estimated)
     return (call_id, position, *what, *tokens, record.first_byte_ms, record.duration_ms)
 

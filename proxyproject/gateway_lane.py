@@ -7,7 +7,8 @@ URL resolver and CORS middleware, and runs async views only. Nothing here may to
 
 import asyncio
 import logging
-from contextlib import aclosing, suppress
+from contextlib import aclosing
+from typing import cast
 
 from asgiref.sync import iscoroutinefunction
 from corsheaders.middleware import CorsMiddleware
@@ -50,30 +51,21 @@ class GatewayLane(ASGIHandler):
                 await self.send_response(refusal, send)
 
     async def _serve(self, request: ASGIRequest, receive: Receive, send: Send) -> None:
-        serving = asyncio.ensure_future(self._respond(request, send))
-        leaving = asyncio.ensure_future(self._wait_for_disconnect(receive))
+        """Answers, and is cancelled when the client leaves first."""
+        serving = cast("asyncio.Task[None]", asyncio.current_task())
+        watching = asyncio.ensure_future(self._cancel_when_gone(receive, serving))
+        response: HttpResponseBase | None = None
         try:
-            await asyncio.wait((serving, leaving), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            # Also when this task itself is cancelled: asyncio.wait leaves its children running, and the one that
-            # serves owns the upstream.
-            leaving.cancel()
-            if not serving.done():
-                serving.cancel()
-            with suppress(asyncio.CancelledError):
-                await serving
-
-    async def _respond(self, request: ASGIRequest, send: Send) -> None:
-        response = await self._get_response(request)
-        if isinstance(response, HttpResponse):
-            response.headers.setdefault("Content-Length", str(len(response.content)))
-            if request.method == "HEAD":
-                response.content = b""
-        try:
+            response = await self._get_response(request)
             await self.send_response(response, send)
+        except asyncio.CancelledError:
+            if not watching.done() or serving.uncancel():
+                raise  # it was not the client: the server itself ends this
         finally:
+            watching.cancel()
             if isinstance(response, ReleasedStream):
-                await response.release()
+                # Shielded: servers report the end of a response as a disconnect, which may be under way just now.
+                await asyncio.shield(response.release())
 
     async def _call_view(self, request: HttpRequest) -> HttpResponseBase:
         try:
@@ -87,17 +79,21 @@ class GatewayLane(ASGIHandler):
         if not iscoroutinefunction(match.func):
             raise TypeError(f"{match.view_name or match.func} is not async; the gateway lane runs async views only.")
         response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
-        if hasattr(response, "render"):
-            response = response.render()
+        if request.method == "HEAD" and isinstance(response, HttpResponse):
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+            response.content = b""
         return response
 
     @staticmethod
-    async def _wait_for_disconnect(receive: Receive) -> None:
+    async def _cancel_when_gone(receive: Receive, serving: "asyncio.Task[None]") -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        serving.cancel()
 
     async def send_response(self, response: HttpResponseBase, send: Send) -> None:
         """Sends head and body; a stream's iterator is closed before this returns, whatever happens."""
+        if isinstance(response, HttpResponse):
+            response.headers.setdefault("Content-Length", str(len(response.content)))
         headers: list[tuple[bytes, bytes]] = [
             (name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()
         ]

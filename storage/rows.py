@@ -11,6 +11,8 @@ from typing import Any
 from django.db import connection, models
 from django.db.backends.utils import CursorWrapper
 
+# Kinds of fields whose values look different in some database; strings, numbers, booleans and None go as they are.
+_NOT_AS_THEY_ARE = (models.UUIDField, models.DateTimeField, models.DecimalField)
 _MOST_PARAMETERS = 900  # in one statement; SQLite's oldest limit is 999
 
 
@@ -34,9 +36,18 @@ class _Rows:
     def _table(self) -> str:
         return connection.ops.quote_name(self._meta.db_table)
 
+    @cached_property
+    def _adapted_fields(self) -> "list[tuple[int, models.Field[Any, Any]]]":
+        return [
+            (place, field) for place, field in enumerate(self._fields) if isinstance(_of_value(field), _NOT_AS_THEY_ARE)
+        ]
+
     def _adapted(self, values: Sequence[Any]) -> list[Any]:
         """Values as this connection's database takes them."""
-        return [field.get_db_prep_save(value, connection) for field, value in zip(self._fields, values, strict=True)]
+        adapted = list(values)
+        for place, field in self._adapted_fields:
+            adapted[place] = field.get_db_prep_save(adapted[place], connection)
+        return adapted
 
 
 class RowInsert(_Rows):
@@ -79,3 +90,8 @@ class RowUpdate(_Rows):
         for row in rows:
             cursor.execute(self._statement, self._adapted(row))
             yield cursor.rowcount == 1
+
+
+def _of_value(field: "models.Field[Any, Any]") -> "models.Field[Any, Any]":
+    """The field that decides what a value looks like: for a foreign key the one that it refers to."""
+    return field.target_field if isinstance(field, models.ForeignKey) else field

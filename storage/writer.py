@@ -9,7 +9,7 @@ import logging
 import queue
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _LARGEST_GROUP = 512  # items
-_LINGER = 0.01  # seconds that a write which nobody waits for may wait for company
+_LINGER = 0.05  # seconds that a write which nobody waits for may wait for company
 _RETRY_PAUSE = 0.5  # seconds between tries for writes that nobody waits for
 _STOP_TIMEOUT = 30.0  # seconds that stop() waits for the last group
 _DATABASE_AWAY = (OperationalError, InterfaceError)
@@ -47,7 +47,8 @@ class GroupWriter(Generic[Item, Result]):
     def __init__(self, name: str, apply: Callable[[Sequence[Item]], Sequence[Result | Exception]]) -> None:
         self._name = name
         self._apply = apply
-        self._queue: queue.SimpleQueue[_Entry[Item, Result] | None] = queue.SimpleQueue()
+        self._awaited: queue.SimpleQueue[_Entry[Item, Result] | None] = queue.SimpleQueue()
+        self._posted: deque[_Entry[Item, Result]] = deque()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self.taken = 0  # items handed over so far
@@ -58,24 +59,28 @@ class GroupWriter(Generic[Item, Result]):
         The future raises StorageUnavailable when the database is away, else what `apply` made of the item.
         """
         waiter: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._hand_over(_Entry(item, waiter))
+        self._awaited.put(_Entry(item, waiter))
+        self._note_one_more()
         return waiter
 
     def post(self, item: Item) -> None:
-        """Queues an item that nobody waits for. While the database is away, it is kept and tried again."""
-        self._hand_over(_Entry(item))
+        """Queues an item that nobody waits for. While the database is away, it is kept and tried again.
+
+        It wakes nobody: the thread takes it along with the next item that is waited for, or after a short pause.
+        """
+        self._posted.append(_Entry(item))
+        self._note_one_more()
 
     def stop(self) -> None:
         """Writes what is queued and ends the thread. A later write starts another."""
         with self._starting:
             thread, self._thread = self._thread, None
         if thread is not None:
-            self._queue.put(None)
+            self._awaited.put(None)
             thread.join(_STOP_TIMEOUT)
 
-    def _hand_over(self, entry: _Entry[Item, Result]) -> None:
+    def _note_one_more(self) -> None:
         self.taken += 1
-        self._queue.put(entry)
         if self._thread is None:
             with self._starting:
                 if self._thread is None:
@@ -86,7 +91,8 @@ class GroupWriter(Generic[Item, Result]):
         kept: list[_Entry[Item, Result]] = []
         stopping = False
         while not stopping:
-            group, stopping = self._collect(kept)
+            awaited, stopping = self._collect()
+            group = [*kept, *self._take_posted(), *awaited]
             kept = self._write_group(group) if group else []
             if kept and not stopping:
                 time.sleep(_RETRY_PAUSE)
@@ -94,29 +100,22 @@ class GroupWriter(Generic[Item, Result]):
             logger.error("%d writes are lost: the database was away until the end.", len(kept))
         connection.close()
 
-    def _collect(self, group: list[_Entry[Item, Result]]) -> tuple[list[_Entry[Item, Result]], bool]:
-        """Adds all that waits to `group`. Blocks only when there is nothing to try again. True: the last group.
-
-        As long as nobody waits for any of it, a group lingers: a settlement mostly rides with the next admission.
-        """
-        linger_until = time.monotonic() + _LINGER if group else None
-        awaited = False
-        for _ in range(_LARGEST_GROUP):
-            try:
-                if awaited:
-                    entry = self._queue.get_nowait()
-                elif linger_until is None:
-                    entry = self._queue.get()
-                else:
-                    entry = self._queue.get(timeout=max(0.0, linger_until - time.monotonic()))
-            except queue.Empty:
-                break
-            if entry is None:
-                return group, True
+    def _collect(self) -> tuple[list[_Entry[Item, Result]], bool]:
+        """What somebody waits for, after a pause of _LINGER at most. True: these are the last."""
+        group: list[_Entry[Item, Result]] = []
+        try:
+            entry = self._awaited.get(timeout=_LINGER)
+            while entry is not None and len(group) < _LARGEST_GROUP:
+                group.append(entry)
+                entry = self._awaited.get_nowait()
+        except queue.Empty:
+            return group, False
+        if entry is not None:
             group.append(entry)
-            awaited = awaited or entry.waiter is not None
-            linger_until = linger_until or time.monotonic() + _LINGER
-        return group, False
+        return group, entry is None
+
+    def _take_posted(self) -> list[_Entry[Item, Result]]:
+        return [self._posted.popleft() for _ in range(len(self._posted))]
 
     def _write_group(self, group: list[_Entry[Item, Result]]) -> list[_Entry[Item, Result]]:
         """Writes a group and answers its waiters. Returns what must be tried again."""

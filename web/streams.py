@@ -1,6 +1,7 @@
 """A streamed response that owns something which must be given back when the stream is over, however it ends."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any
 
 from django.http import StreamingHttpResponse
 
@@ -15,7 +16,7 @@ class ReleasedStream(StreamingHttpResponse):
     """
 
     def __init__(
-        self, parts: AsyncGenerator[bytes, None], release: Callable[[], Awaitable[None]], content_type: str
+        self, parts: AsyncGenerator[bytes, None], release: Callable[[], Coroutine[Any, Any, None]], content_type: str
     ) -> None:
         super().__init__(parts, content_type=content_type)
         self.parts = parts

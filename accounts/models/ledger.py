@@ -25,7 +25,7 @@ class Call(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False)
     request_id = models.CharField(max_length=128, db_index=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="calls")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="calls", db_index=False)
     token = models.ForeignKey("accounts.ApiToken", null=True, on_delete=models.SET_NULL, related_name="calls")
     surface = models.CharField(max_length=32, help_text="The route that it came in by.")
     provider = models.CharField(max_length=64)
@@ -59,7 +59,7 @@ class Call(models.Model):
 class Attempt(models.Model):
     """One execution of a call at a vendor. A fallback makes two, a race several."""
 
-    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="attempts")
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     position = models.PositiveSmallIntegerField()
     provider = models.CharField(max_length=64)
     model = models.CharField(max_length=200, blank=True)

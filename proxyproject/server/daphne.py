@@ -7,7 +7,7 @@ takes 40 ms and what survives it costs full garbage collections of 80 ms and mor
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -15,6 +15,8 @@ from daphne.server import Server
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.web.http import HTTPChannel, Request
+
+from proxyproject.server.transport import PromptTransport
 
 logger = logging.getLogger("gateway.server")
 
@@ -30,6 +32,13 @@ class GatewayRequest(WebRequest):
     def process(self) -> Any:
         self.requestHeaders.removeHeader(b"daphne-root-path")  # it would move every path, and any client may send it
         return super().process()
+
+    def handle_reply(self, message: Mapping[str, Any]) -> None:
+        """Sends a piece of the answer, and at once: nothing more comes until the application goes on."""
+        transport = self.transport  # gone from here once the answer is whole
+        super().handle_reply(message)
+        if message["type"] == "http.response.body" and isinstance(transport, PromptTransport):
+            transport.flush()
 
     def handle_exception(self, exception: BaseException | None) -> None:
         """Answers 500, or breaks the connection where an answer has begun: a cut answer must not look whole."""
@@ -102,6 +111,7 @@ class GatewayServer(Server):
 
     def listen_success(self, port: Any) -> None:
         super().listen_success(port)
+        port.transport = PromptTransport
         self._on_listening()
 
     def listen_error(self, failure: Any) -> None:

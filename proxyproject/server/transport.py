@@ -1,0 +1,37 @@
+"""A Twisted transport that writes at once instead of asking the poll first.
+
+Stock Twisted registers a socket for writing, waits a turn of the loop, writes, and takes the registration back: two
+system calls and a turn for each small answer. A socket is nearly always writable, so this tries first, and registers
+only for what is left.
+"""
+
+from typing import Any
+
+from twisted.internet import tcp
+
+
+class PromptTransport(tcp.Server):
+    """Flushes what was written in this turn of the loop at its end, in one call."""
+
+    _flush_is_due = False
+
+    def startWriting(self) -> None:
+        """Twisted calls this whenever there is something to write, or a connection to close after writing."""
+        if not self._flush_is_due:
+            self._flush_is_due = True
+            reactor: Any = self.reactor
+            reactor._asyncioEventloop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        if self._flush_is_due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what there is now."""
+        self._flush_is_due = False
+        if not self.connected:
+            return
+        self.reactor._readOrWrite(self, False)  # writes, and ends the connection if that fails
+        if self.connected and (self._tempDataLen or self.offset < len(self.dataBuffer)):
+            reactor: Any = self.reactor
+            reactor.addWriter(self)
