@@ -114,6 +114,7 @@ class Answer:
         except StopAsyncIteration:
             raise Truncated("an answer without a single chunk") from None
         self._first_byte_ms = round((time.monotonic() - self._started) * 1000)
+        self.model = self.model or self._first.model
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
         """The answer piece by piece. Raises UpstreamError."""
@@ -144,7 +145,6 @@ class Answer:
         self._finished = chunk.end
         self.finish_reason = chunk.finish_reason or self.finish_reason
         self._usage = chunk.usage or self._usage
-        self.model = self.model or chunk.model
 
     async def aclose(self, error: BaseException | None = None) -> None:
         """Closes the upstream and settles the call. Harmless the second time."""

@@ -11,18 +11,24 @@ def build_application() -> ASGIApplication:
     """Loads Django and puts the two lanes behind the request log and the body limit."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxyproject.settings")
     site_lane = get_asgi_application()
-    # These need the apps, which the line above has loaded.
+    # These need the settings and the apps, which the line above has loaded.
+    from django.conf import settings
+
     from proxyproject.body_limit import BodyLimit
+    from proxyproject.forwarded import TrustedProxies
     from proxyproject.gateway_lane import GatewayLane
     from proxyproject.gateway_urls import is_gateway_path
 
     gateway_lane = GatewayLane()
 
     async def lanes(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})  # there is no socket to talk to yet
+            return
         in_gateway = scope["type"] == "http" and is_gateway_path(scope["path"])
         await (gateway_lane if in_gateway else site_lane)(scope, receive, send)
 
-    return RequestLog(BodyLimit(lanes))
+    return TrustedProxies(RequestLog(BodyLimit(lanes)), settings.TRUSTED_PROXIES)
 
 
 application = build_application()

@@ -7,7 +7,10 @@ from web import problems
 
 
 class BodyLimit:
-    """Answers 413 as soon as a body is known to be over GATEWAY_MAX_BODY_BYTES: announced so, or counted so."""
+    """Answers 413 to a body over GATEWAY_MAX_BODY_BYTES, before the application sees any of it.
+
+    daphne itself hands over no request before its body has arrived whole.
+    """
 
     def __init__(self, application: ASGIApplication) -> None:
         self._application = application

@@ -6,6 +6,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from proxyproject.secret_files import make_directory
+
 _SQLITE = "django.db.backends.sqlite3"
 _POSTGRESQL = "django.db.backends.postgresql"
 _BUSY_TIMEOUT = 20  # seconds that a SQLite writer waits for another
@@ -17,6 +19,7 @@ def database_settings(url: str, var_dir: Path) -> dict[str, Any]:
     Raises ImproperlyConfigured for an address that is no SQLite or PostgreSQL database.
     """
     if not url:
+        make_directory(var_dir)
         return _sqlite({"ENGINE": _SQLITE, "NAME": str(var_dir / "gateway.sqlite3")})
     try:
         settings = dict(environ.Env.db_url_config(url))

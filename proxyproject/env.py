@@ -5,6 +5,7 @@ platforms do with secrets. A value that cannot be read is refused with a sentenc
 falls back in silence.
 """
 
+import ipaddress
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Word = TypeVar("Word", bound=str)
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -79,6 +81,16 @@ def comma_list(name: str, default: Sequence[str] = ()) -> list[str]:
     """Words separated by commas; blanks around them and empty ones are dropped."""
     value = text(name)
     return [word.strip() for word in value.split(",") if word.strip()] if value else list(default)
+
+
+def networks(name: str) -> list[Network]:
+    """Addresses and networks separated by commas: `10.0.0.1, 192.168.0.0/16, ::1`."""
+    try:
+        return [ipaddress.ip_network(word, strict=False) for word in comma_list(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name}: {error}. Give addresses or networks, such as 10.0.0.1,192.168.0.0/16."
+        ) from error
 
 
 def bind_address_from_arguments(arguments: Sequence[str]) -> None:

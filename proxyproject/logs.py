@@ -72,6 +72,8 @@ def logging_settings(form: LogFormat) -> dict[str, Any]:
             "gateway.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
             "daphne": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
+            # A request for a foreign host name is the caller's mistake, answered with 400; no traceback is due.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "asyncio": {"level": "WARNING"},
         },
     }

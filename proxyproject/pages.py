@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import DisallowedHost
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
@@ -17,6 +18,12 @@ def _answer(request: HttpRequest, error: Exception, title: str, advice: str) -> 
         return response
     context = {"title": title, "advice": advice, "request_id": request_id.current.get()}
     return render(request, "problem.html", context, status=response.status_code)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: foreign host names, forged sessions and the like."""
+    error = problems.HostNotAllowed() if isinstance(exception, DisallowedHost) else problems.Refused()
+    return _answer(request, error, gettext("This request was refused"), str(error))
 
 
 def not_found(request: HttpRequest, exception: Exception, *_: Any) -> HttpResponse:

@@ -18,10 +18,24 @@ _WELL_KNOWN = ("changeme", "change-me", "secret", "insecure", "password", "examp
 _SHORTEST_SECRET_KEY = 32  # characters
 
 
+def make_directory(var_dir: Path) -> None:
+    """Makes VAR_DIR. Raises ImproperlyConfigured when that cannot be."""
+    try:
+        var_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(var_dir, error) from error
+
+
+def _not_writable(var_dir: Path, error: OSError) -> ImproperlyConfigured:
+    return ImproperlyConfigured(
+        f"VAR_DIR={str(var_dir)!r} cannot be written ({error.strerror}); point VAR_DIR at a directory that can."
+    )
+
+
 def _make_file(path: Path, make: Callable[[], str]) -> str:
     """Writes a fresh secret so that two first runs at once agree on one; returns what the file holds."""
+    make_directory(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             draft = path.with_name(f".{path.name}.{os.getpid()}")
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -35,9 +49,7 @@ def _make_file(path: Path, make: Callable[[], str]) -> str:
                 draft.unlink()
         return path.read_text(encoding="ascii").strip()
     except OSError as error:
-        raise ImproperlyConfigured(
-            f"VAR_DIR={str(path.parent)!r} cannot be written ({error.strerror}); point VAR_DIR at a directory that can."
-        ) from error
+        raise _not_writable(path.parent, error) from error
 
 
 def _given_or_made(name: str, path: Path, make: Callable[[], str], *, may_make: bool, hint: str) -> str:

@@ -32,6 +32,7 @@ DEBUG = env.flag("DEBUG", default=False)
 HTTPS_ONLY = env.flag("HTTPS_ONLY", default=not _is_loopback(HOST))
 ALLOWED_HOSTS = env.comma_list("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.comma_list("CSRF_TRUSTED_ORIGINS")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 CORS_ALLOWED_ORIGINS = env.comma_list("CORS_ALLOWED_ORIGINS")
 
 # --- Secrets

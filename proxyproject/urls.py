@@ -7,7 +7,7 @@ from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from providers.api.providers import ProviderDetail, ProviderHealth, ProviderList, ProviderTest
-from proxyproject.pages import not_found, server_error
+from proxyproject.pages import bad_request, not_found, server_error
 
 urlpatterns = [
     path("", include("proxyproject.gateway_urls")),
@@ -20,5 +20,6 @@ urlpatterns = [
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", login_required(SpectacularSwaggerView.as_view(url_name="schema")), name="docs"),
 ]
+handler400 = bad_request
 handler404 = not_found
 handler500 = server_error

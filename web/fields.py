@@ -19,6 +19,10 @@ class StrictCharField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class StrictSlugField(StrictCharField, serializers.SlugField):
+    """A JSON string of letters, digits, hyphens and underscores."""
+
+
 class StrictIntegerField(serializers.IntegerField):
     """A JSON number without a fraction."""
 

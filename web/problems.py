@@ -49,6 +49,11 @@ class HostNotAllowed(Exception):
         )
 
 
+class Refused(Exception):
+    def __init__(self) -> None:
+        super().__init__("The request is not sound. Reload the page, or sign in again.")
+
+
 class Unforeseen(Exception):
     """A failure that was logged where it happened."""
 
@@ -124,6 +129,7 @@ def _first_message(detail: Any, path: str = "") -> str:
 # Looked up along the exception's own ancestry, so the most specific row wins.
 _TABLE: dict[type[Exception], Callable[[Any], Problem]] = {
     InvalidRequest: lambda e: Problem(400, "INVALID_REQUEST", str(e), details=e.details),
+    Refused: lambda e: Problem(400, "INVALID_REQUEST", str(e)),
     HostNotAllowed: lambda e: Problem(400, "INVALID_REQUEST", str(e)),
     PayloadTooLarge: lambda e: Problem(413, "PAYLOAD_TOO_LARGE", str(e)),
     RequestDataTooBig: lambda _: Problem(413, "PAYLOAD_TOO_LARGE", "The body is larger than this server accepts."),

@@ -6,7 +6,7 @@ from django.db import transaction
 from rest_framework import serializers
 
 from providers.models import Provider, rotate_key, validate_key
-from web.fields import StrictBooleanField, StrictCharField, StrictFloatField, StrictIntegerField
+from web.fields import StrictBooleanField, StrictCharField, StrictFloatField, StrictIntegerField, StrictSlugField
 
 _SHOWN = (
     "name type description base_url api_key api_key_env key_last_four default_model models default_max_tokens"
@@ -31,6 +31,7 @@ class ProviderSerializer(serializers.ModelSerializer[Provider]):
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
         orm.CharField: StrictCharField,
+        orm.SlugField: StrictSlugField,
         orm.BooleanField: StrictBooleanField,
         orm.FloatField: StrictFloatField,
         orm.PositiveIntegerField: StrictIntegerField,

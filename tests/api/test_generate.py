@@ -93,6 +93,7 @@ def test_stream_has_usage_before_done(gateway: Gateway, user_token: str, provide
     got = events(answer.text)
     assert [event["content"] for event in got[:4]] == ["One", " two", " three", " four"]
     assert got[0]["choices"][0]["delta"] == {"content": "One"}
+    assert {event["model"] for event in got[:-1]} == {"m"}
     assert got[-2]["done"] is True
     assert got[-2]["choices"][0]["finish_reason"] == "stop"
     assert got[-2]["usage"] == {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}

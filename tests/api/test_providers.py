@@ -96,6 +96,7 @@ def test_only_staff_write(gateway: Gateway, user_token: str, provider: str, meth
     [
         ({"name": "has space", "type": "echo"}, "name"),
         ({"name": "demo", "type": "echo"}, "name"),
+        ({"name": 5, "type": "echo"}, "name"),
         ({"name": "n", "type": "telepathy"}, "type"),
         ({"type": "echo"}, "name"),
         ({"name": "n", "type": "echo", "enabled": "yes"}, "enabled"),

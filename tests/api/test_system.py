@@ -133,7 +133,8 @@ def test_unknown_paths_and_hosts(gateway: Gateway) -> None:
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
     for path in ("/status", "/admin/login/"):
         answer = httpx.get(gateway.url + path, headers={"Host": "evil.example.com"})
-        assert answer.status_code == 400
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_REQUEST")
+        assert "ALLOWED_HOSTS" in answer.json()["error"]["message"]
 
 
 def test_the_root_path_cannot_be_moved_by_a_header(gateway: Gateway) -> None:

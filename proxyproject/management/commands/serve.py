@@ -1,4 +1,5 @@
 import errno
+import ipaddress
 import socket
 from typing import Any
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         from proxyproject.server.run import serve
 
         def listening() -> None:
-            address = f"http://{host}:{port}"
+            address = f"http://{shown_host(host)}:{port}"
             self.stdout.write(f"The gateway answers at {address}   (admin: {address}/admin/, API: {address}/api/docs)")
             if made:
                 self.stdout.write(made.told(address))
@@ -41,6 +42,15 @@ class Command(BaseCommand):
         failure = serve(host, port, listening)
         if failure:
             raise CommandError(failure)
+
+
+def shown_host(host: str) -> str:
+    """The name by which this machine itself reaches a server that listens on `host`."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host
+    return "localhost" if address.is_unspecified else f"[{address}]" if address.version == 6 else str(address)
 
 
 def refuse_busy_port(host: str, port: int) -> None:

@@ -1,0 +1,45 @@
+"""Who the client really is, when a proxy of ours says so; and nobody, when anybody else does."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from proxyproject.env import Network
+from proxyproject.request_log import ASGIApplication, Receive, Scope, Send
+
+_PROTO, _FOR = b"x-forwarded-proto", b"x-forwarded-for"
+
+
+class TrustedProxies:
+    """Believes X-Forwarded-For and X-Forwarded-Proto from the proxies listed, and takes them away from all others.
+
+    Parameters: application; proxies, the networks that TRUSTED_PROXIES names.
+    """
+
+    def __init__(self, application: ASGIApplication, proxies: Sequence[Network]) -> None:
+        self._application = application
+        self._proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if any(name.startswith(b"x-forwarded-") for name, _ in scope.get("headers", ())):
+            client = scope.get("client")
+            if client and self._is_ours(client[0]):
+                self._believe(scope)
+            scope["headers"] = [pair for pair in scope["headers"] if not pair[0].startswith(b"x-forwarded-")]
+        await self._application(scope, receive, send)
+
+    def _is_ours(self, address: str) -> bool:
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(ip in network for network in self._proxies)
+
+    def _believe(self, scope: Scope) -> None:
+        said = {name: value.decode("latin-1") for name, value in scope["headers"] if name in {_PROTO, _FOR}}
+        if said.get(_PROTO) in {"http", "https"}:
+            scope["scheme"] = said[_PROTO]
+        # The nearest hop comes last. Beyond the first from the end that is no proxy of ours, anybody may have written.
+        for hop in reversed([hop.strip() for hop in said.get(_FOR, "").split(",") if hop.strip()]):
+            scope["client"] = [hop, 0]
+            if not self._is_ours(hop):
+                break
