@@ -97,10 +97,11 @@ async def admit(admission: Admission) -> Hold:
     hold = Hold(call_id=new_call_id(), admission=admission, opened_at=timezone.now())
     waiter = writer.write(hold)
     try:
-        # Shielded, so that a cancelled caller still learns whether the call was opened.
-        await asyncio.shield(waiter)
+        await waiter
     except asyncio.CancelledError:
-        waiter.add_done_callback(lambda done: _close_unwanted(done, hold))
+        # Cancelled between the answer and the taking of it; an earlier cancel is the writer's to report.
+        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            _close_unclaimed(hold)
         raise
     return hold
 
@@ -110,9 +111,10 @@ def settle(hold: Hold, state: CallState, tokens: Tokens, attempts: Sequence[Atte
     writer.post(Settlement(hold.call_id, state, tokens, tuple(attempts), timezone.now()))
 
 
-def _close_unwanted(admitted: "asyncio.Future[None]", hold: Hold) -> None:
-    if not admitted.cancelled() and admitted.exception() is None:
-        settle(hold, CallState.CLIENT_GONE, Tokens(), ())
+def _close_unclaimed(item: Hold | Settlement) -> None:
+    """Closes a call whose caller was cancelled while it was opened."""
+    if isinstance(item, Hold):
+        settle(item, CallState.CLIENT_GONE, Tokens(), ())
 
 
 def _apply(items: Sequence[Hold | Settlement]) -> Sequence[Exception | None]:
@@ -219,4 +221,4 @@ def _attempt_row(call_id: UUID, position: int, record: AttemptRecord) -> tuple[A
     return (call_id, position, *what, *tokens, record.first_byte_ms, record.duration_ms)
 
 
-writer: GroupWriter[Hold | Settlement, None] = GroupWriter("ledger-writer", _apply)
+writer: GroupWriter[Hold | Settlement, None] = GroupWriter("ledger-writer", _apply, _close_unclaimed)

@@ -41,12 +41,19 @@ class GroupWriter(Generic[Item, Result]):
 
     `apply` runs inside a transaction and returns one result per item; a result that is an exception is raised to the
     one who waits for it. When a group fails as a whole, its items are tried one by one, so that one bad item does
-    not take the others with it. The thread is started by the first write, so after any fork.
+    not take the others with it. `unclaimed` is told of an item that was applied when the one who waited for it had
+    been cancelled. The thread is started by the first write, so after any fork.
     """
 
-    def __init__(self, name: str, apply: Callable[[Sequence[Item]], Sequence[Result | Exception]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        apply: Callable[[Sequence[Item]], Sequence[Result | Exception]],
+        unclaimed: Callable[[Item], None] = lambda _: None,
+    ) -> None:
         self._name = name
         self._apply = apply
+        self._unclaimed = unclaimed
         self._awaited: queue.SimpleQueue[_Entry[Item, Result] | None] = queue.SimpleQueue()
         self._posted: deque[_Entry[Item, Result]] = deque()
         self._thread: threading.Thread | None = None
@@ -140,24 +147,25 @@ class GroupWriter(Generic[Item, Result]):
         with transaction.atomic():
             return list(self._apply([entry.item for entry in group]))
 
-    @staticmethod
-    def _answer(group: Sequence[_Entry[Item, Result]], results: Sequence[Result | Exception]) -> None:
+    def _answer(self, group: Sequence[_Entry[Item, Result]], results: Sequence[Result | Exception]) -> None:
         """Wakes each event loop once, whatever the number of its waiters."""
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Result], Result | Exception]]]
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Entry[Item, Result], Result | Exception]]]
         by_loop = defaultdict(list)
         for entry, result in zip(group, results, strict=True):
             if entry.waiter is not None:
-                by_loop[entry.waiter.get_loop()].append((entry.waiter, result))
+                by_loop[entry.waiter.get_loop()].append((entry, result))
         for loop, answers in by_loop.items():
             if not loop.is_closed():
-                loop.call_soon_threadsafe(_deliver, answers)
+                loop.call_soon_threadsafe(self._deliver, answers)
 
-
-def _deliver(answers: "Sequence[tuple[asyncio.Future[Result], Result | Exception]]") -> None:
-    for waiter, result in answers:
-        if waiter.done():  # cancelled while it waited
-            continue
-        if isinstance(result, Exception):
-            waiter.set_exception(result)
-        else:
-            waiter.set_result(result)
+    def _deliver(self, answers: Sequence[tuple[_Entry[Item, Result], Result | Exception]]) -> None:
+        for entry, result in answers:
+            if entry.waiter is None:
+                continue
+            if not entry.waiter.done():
+                if isinstance(result, Exception):
+                    entry.waiter.set_exception(result)
+                else:
+                    entry.waiter.set_result(result)
+            elif not isinstance(result, Exception):
+                self._unclaimed(entry.item)

@@ -6,14 +6,14 @@ from contextlib import aclosing
 from typing import Any
 
 import orjson
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from providers import gateway, sse
 from providers.types import GenerateRequest, Message
-from web import problems, request_id
+from web import envelope, problems, request_id
 from web.async_views import GatewayView
 from web.fields import StrictBooleanField, StrictCharField, StrictFloatField, StrictIntegerField
 from web.streams import ReleasedStream
@@ -121,7 +121,7 @@ class GenerateView(GatewayView):
             ),
         },
     )
-    async def post(self, request: Request) -> Response | ReleasedStream:
+    async def post(self, request: Request) -> HttpResponseBase:
         wanted = read_request(request.data)
         answer = await gateway.open_answer(
             self.principal, wanted, request_id=request_id.current.get(), surface="generate"
@@ -139,7 +139,7 @@ class GenerateView(GatewayView):
         }
         if wanted.metadata is not None:
             data["metadata"] = wanted.metadata
-        return Response(data)
+        return envelope.response(data)
 
 
 async def _events(answer: gateway.Answer) -> AsyncGenerator[bytes, None]:

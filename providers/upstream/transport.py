@@ -108,7 +108,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                     data=await request.aread() or None,
                     headers=_headers(request),
                     allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(total=None, connect=timeouts.connect),
+                    timeout=_connect_limit(timeouts.connect),
                 )
         except (aiohttp.ClientError, OSError) as error:
             raise translate(error) from error
@@ -161,6 +161,11 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         # A connection whose body was read to the end is already back in the pool; any other must not be reused.
         self._answer.close()
+
+
+@lru_cache(maxsize=64)
+def _connect_limit(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=seconds)
 
 
 @lru_cache(maxsize=1024)

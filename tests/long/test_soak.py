@@ -1,4 +1,4 @@
-"""Thousands of calls, some streamed, some left by their clients: nothing may grow, and every call must be accounted for."""
+"""Thousands of calls, some streamed, some left by their clients: nothing may grow, and each must be accounted for."""
 
 import asyncio
 import re

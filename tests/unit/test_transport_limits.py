@@ -1,0 +1,154 @@
+"""The time limits of the way to the vendors: each ends the wait that it is for, on time, and no other."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
+
+import httpx
+import pytest
+
+from providers.adapters.base import read_body
+from providers.errors import AnswerTimeout, ConnectTimeout
+from providers.types import Timeouts
+from providers.upstream.transport import AiohttpTransport
+from tests.unit.raw_server import Answer, http, serving
+
+LIMIT = 0.4  # seconds
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+SILENT: Answer = []
+HEAD_ONLY: Answer = [HEAD]
+DRIBBLE: Answer = [HEAD] + [b".", 0.05] * 100
+LATE: Answer = [0.5, http()]
+SLOW: Answer = [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"] + [b".", 0.06] * 10
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[AiohttpTransport]:
+    pool = AiohttpTransport(private_network=True)
+    yield pool
+    await pool.aclose()
+
+
+async def fetch(transport: AiohttpTransport, url: str, timeouts: Timeouts | None) -> bytes:
+    request = httpx.Request("GET", url)
+    if timeouts is not None:
+        request.extensions["timeouts"] = timeouts
+    response = await transport.handle_async_request(request)
+    try:
+        return await read_body(response)
+    finally:
+        await response.aclose()
+
+
+async def seconds_until(error: type[Exception], waiting: Callable[[], Awaitable[object]]) -> float:
+    started = time.monotonic()
+    with pytest.raises(error):
+        await waiting()
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize(
+    ("answer", "timeouts"),
+    [
+        pytest.param(SILENT, Timeouts(first_byte=LIMIT, gap=2.0), id="first-byte-shorter-than-gap"),
+        pytest.param(SILENT, Timeouts(first_byte=LIMIT, gap=0.05), id="first-byte-longer-than-gap"),
+        pytest.param(SILENT, Timeouts(first_byte=LIMIT, gap=None), id="first-byte-alone"),
+        pytest.param([b"HTTP/1.1 2"], Timeouts(first_byte=LIMIT, gap=2.0), id="first-byte-half-a-head"),
+        pytest.param(HEAD_ONLY, Timeouts(first_byte=2.0, gap=LIMIT), id="gap-shorter-than-first-byte"),
+        pytest.param(HEAD_ONLY, Timeouts(first_byte=0.1, gap=LIMIT), id="gap-longer-than-first-byte"),
+        pytest.param(HEAD_ONLY, Timeouts(first_byte=None, gap=LIMIT), id="gap-alone"),
+        pytest.param([HEAD, b"x"], Timeouts(first_byte=2.0, gap=LIMIT), id="gap-after-a-piece"),
+        pytest.param(SILENT, Timeouts(first_byte=2.0, gap=2.0, total=LIMIT), id="total-before-the-head"),
+        pytest.param(SILENT, Timeouts(first_byte=None, gap=None, total=LIMIT), id="total-alone"),
+        pytest.param(HEAD_ONLY, Timeouts(first_byte=2.0, gap=2.0, total=LIMIT), id="total-before-the-body"),
+        pytest.param(DRIBBLE, Timeouts(first_byte=0.2, gap=0.2, total=LIMIT), id="total-of-a-body-that-goes-on"),
+        pytest.param(DRIBBLE, Timeouts(first_byte=None, gap=None, total=LIMIT), id="total-alone-of-a-body"),
+        pytest.param(SILENT, Timeouts(first_byte=LIMIT, gap=2.0, total=2.0), id="total-later-than-first-byte"),
+        pytest.param(HEAD_ONLY, Timeouts(first_byte=2.0, gap=LIMIT, total=2.0), id="total-later-than-gap"),
+    ],
+)
+async def test_the_limit_that_is_reached_first(transport: AiohttpTransport, answer: Answer, timeouts: Timeouts) -> None:
+    async with serving(answer) as server:
+        waited = await seconds_until(AnswerTimeout, lambda: fetch(transport, server.url, timeouts))
+        assert 0.7 * LIMIT <= waited <= 1.3 * LIMIT
+        await asyncio.wait_for(server.hung_up.wait(), 2.0)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "timeouts"),
+    [
+        pytest.param(LATE, Timeouts(first_byte=None, gap=0.1), id="no-limit-for-the-first-byte"),
+        pytest.param(LATE, Timeouts(first_byte=1.0, gap=0.1), id="the-gap-does-not-limit-the-first-byte"),
+        pytest.param(LATE, Timeouts(connect=0.1, first_byte=1.0), id="connecting-does-not-limit-the-first-byte"),
+        pytest.param(LATE, Timeouts(first_byte=None, gap=None, total=None), id="no-limit-at-all"),
+        pytest.param(LATE, None, id="the-defaults"),
+        pytest.param(SLOW, Timeouts(first_byte=0.2, gap=0.2), id="none-but-the-total-limits-the-whole"),
+        pytest.param(SLOW, Timeouts(first_byte=0.2, gap=0.2, total=2.0), id="a-total-that-is-kept"),
+    ],
+)
+async def test_answers_in_time(transport: AiohttpTransport, answer: Answer, timeouts: Timeouts | None) -> None:
+    async with serving(answer) as server:
+        assert await fetch(transport, server.url, timeouts) in (b"ok", b"." * 10)
+
+
+async def test_what_the_reader_does_meanwhile_is_no_gap(transport: AiohttpTransport) -> None:
+    """The limit is for the vendor, not for a client that takes its answer slowly."""
+    async with serving([HEAD, b"x" * 500, 0.05, b"y" * 500]) as server:
+        request = httpx.Request("GET", server.url)
+        request.extensions["timeouts"] = Timeouts(gap=0.15)
+        response = await transport.handle_async_request(request)
+        pieces = []
+        async for piece in response.aiter_raw():
+            pieces.append(piece)
+            await asyncio.sleep(0.3)
+        assert b"".join(pieces) == b"x" * 500 + b"y" * 500
+        await response.aclose()
+
+
+@pytest.mark.parametrize("used_before", [False, True], ids=["new-connection", "used-connection"])
+async def test_the_first_byte_is_waited_for_on_used_connections_too(
+    transport: AiohttpTransport, used_before: bool
+) -> None:
+    answers = [[http()], SILENT] if used_before else [SILENT]
+    async with serving(*answers) as server:
+        if used_before:
+            await fetch(transport, server.url, Timeouts(first_byte=2.0))
+        timeouts = Timeouts(first_byte=LIMIT, gap=2.0)
+        waited = await seconds_until(AnswerTimeout, lambda: fetch(transport, server.url, timeouts))
+        assert 0.7 * LIMIT <= waited <= 1.3 * LIMIT
+        assert server.connections == 1
+
+
+async def test_limits_of_calls_side_by_side_are_their_own(transport: AiohttpTransport) -> None:
+    async with serving(SILENT) as server:
+        limits = [0.2, 0.4, 0.6]
+        calls = [partial(fetch, transport, server.url, Timeouts(first_byte=limit)) for limit in limits]
+        waited = await asyncio.gather(*(seconds_until(AnswerTimeout, call) for call in calls))
+    assert waited == pytest.approx(limits, rel=0.3)
+
+
+@pytest.fixture
+def full() -> Iterator[str]:
+    """The address of a server that takes no more connections: its queue is full, and nobody empties it."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        address = listening.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        time.sleep(0.05)
+        yield f"http://127.0.0.1:{address[1]}"
+        for one in waiting:
+            one.close()
+
+
+@pytest.mark.parametrize("first_byte", [0.05, 2.0], ids=["longer-than-first-byte", "shorter-than-first-byte"])
+async def test_connecting_has_a_limit_of_its_own(transport: AiohttpTransport, full: str, first_byte: float) -> None:
+    timeouts = Timeouts(connect=LIMIT, first_byte=first_byte, gap=0.05)
+    waited = await seconds_until(ConnectTimeout, lambda: fetch(transport, full, timeouts))
+    assert 0.7 * LIMIT <= waited <= 1.3 * LIMIT
