@@ -99,8 +99,9 @@ class GroupWriter(Generic[Item, Result]):
         stopping = False
         while not stopping:
             awaited, stopping = self._collect()
-            group = [*kept, *self._take_posted(), *awaited]
-            kept = self._write_group(group) if group else []
+            # In two transactions: whoever waits need not wait for what nobody waits for.
+            self._write_group(awaited)
+            kept = self._write_group([*kept, *self._take_posted()])
             if kept and not stopping:
                 time.sleep(_RETRY_PAUSE)
         if kept:
@@ -126,6 +127,8 @@ class GroupWriter(Generic[Item, Result]):
 
     def _write_group(self, group: list[_Entry[Item, Result]]) -> list[_Entry[Item, Result]]:
         """Writes a group and answers its waiters. Returns what must be tried again."""
+        if not group:
+            return []
         try:
             results: list[Result | Exception] = self._commit(group)
         except _DATABASE_AWAY as error:

@@ -4,7 +4,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.exceptions import FieldError
 from django.db import connection
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from providers.models import Provider, ProviderKey
 from storage.errors import SecretUnreadable
@@ -24,7 +24,7 @@ def provider() -> Provider:
 
 
 @pytest.fixture
-def row(provider: Provider, settings: SettingsWrapper) -> ProviderKey:
+def row(provider: Provider, settings: Settings) -> ProviderKey:
     """A stored key; GATEWAY_ENCRYPTION_KEYS is a list of one key, this test's own."""
     settings.GATEWAY_ENCRYPTION_KEYS = [new_key()]
     return ProviderKey.objects.create(provider=provider, secret=CLEAR, label="first")
@@ -77,7 +77,7 @@ def test_rows_made_together_are_encrypted_too(row: ProviderKey, provider: Provid
     assert all("canary" not in stored(one) for one in made)
 
 
-def test_rotation(row: ProviderKey, provider: Provider, settings: SettingsWrapper) -> None:
+def test_rotation(row: ProviderKey, provider: Provider, settings: Settings) -> None:
     old, new = settings.GATEWAY_ENCRYPTION_KEYS[0], new_key()
     settings.GATEWAY_ENCRYPTION_KEYS = [new, new_key(), old]
     assert again(row).secret == CLEAR, "readable with any key of the list"
@@ -88,7 +88,7 @@ def test_rotation(row: ProviderKey, provider: Provider, settings: SettingsWrappe
         _ = again(row).secret
 
 
-def test_a_secret_written_anew_no_longer_needs_the_old_key(row: ProviderKey, settings: SettingsWrapper) -> None:
+def test_a_secret_written_anew_no_longer_needs_the_old_key(row: ProviderKey, settings: Settings) -> None:
     settings.GATEWAY_ENCRYPTION_KEYS = [new_key(), *settings.GATEWAY_ENCRYPTION_KEYS]
     row = again(row)
     row.secret = row.secret
@@ -97,7 +97,7 @@ def test_a_secret_written_anew_no_longer_needs_the_old_key(row: ProviderKey, set
     assert again(row).secret == CLEAR
 
 
-def test_without_its_key_the_reading_says_what_to_do(row: ProviderKey, settings: SettingsWrapper) -> None:
+def test_without_its_key_the_reading_says_what_to_do(row: ProviderKey, settings: Settings) -> None:
     settings.GATEWAY_ENCRYPTION_KEYS = [new_key()]
     with pytest.raises(SecretUnreadable) as refused:
         _ = again(row).secret
@@ -114,7 +114,7 @@ def test_what_is_no_ciphertext_is_never_taken_for_the_secret(row: ProviderKey, d
         _ = again(row).secret
 
 
-def test_without_its_key_a_row_can_be_listed_changed_and_deleted(row: ProviderKey, settings: SettingsWrapper) -> None:
+def test_without_its_key_a_row_can_be_listed_changed_and_deleted(row: ProviderKey, settings: Settings) -> None:
     settings.GATEWAY_ENCRYPTION_KEYS = [new_key()]
     before = stored(row)
     (listed,) = ProviderKey.objects.select_related("provider").all()
@@ -130,7 +130,7 @@ def test_without_its_key_a_row_can_be_listed_changed_and_deleted(row: ProviderKe
     assert not ProviderKey.objects.exists()
 
 
-def test_without_its_key_a_row_can_be_given_a_new_secret(row: ProviderKey, settings: SettingsWrapper) -> None:
+def test_without_its_key_a_row_can_be_given_a_new_secret(row: ProviderKey, settings: Settings) -> None:
     settings.GATEWAY_ENCRYPTION_KEYS = [new_key()]
     lost = again(row)
     lost.set_secret("sk-a-new-one-0123")
