@@ -18,7 +18,7 @@ help:
 
 $(VENV)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "error: Python 3.11 or newer is needed; $(PYTHON) is `$(PYTHON) --version 2>&1 || echo missing`. Try: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	  echo "error: Python 3.11 or newer is needed; $(PYTHON) is `$(PYTHON) --version 2>/dev/null || echo missing here`. Try: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 

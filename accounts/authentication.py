@@ -40,9 +40,10 @@ def presented_token(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-async def authenticate(headers: Mapping[str, str]) -> Principal | None:
+async def authenticate(headers: Mapping[str, str], *, fresh: bool = False) -> Principal | None:
     """Who sent these headers; None when they carry no credential at all.
 
+    `fresh` asks the database even for a token that is remembered: where no admission has the last word.
     Raises NotAuthenticated when they carry one that is not valid.
     """
     token = presented_token(headers)
@@ -53,7 +54,7 @@ async def authenticate(headers: Mapping[str, str]) -> Principal | None:
     digest = tokens.digest(token)
     now = time.monotonic()
     remembered = _remembered.get(digest)
-    if remembered is not None and remembered[0] > now:
+    if remembered is not None and remembered[0] > now and not fresh:
         return remembered[1]
     principal = await reads.read(_look_up, digest)
     if len(_remembered) >= _REMEMBERED_MOST:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
 from providers.adapters.registry import TYPES
-from providers.models import Provider, ProviderKey
+from providers.models import Provider, ProviderKey, validate_key
 from providers.types import Endpoint, Timeouts
 from storage import reads
 from storage.errors import SecretUnreadable
@@ -86,7 +87,18 @@ def _active_secret(provider: Provider) -> str:
         except SecretUnreadable as error:
             logger.error("Provider %s has no usable key: %s", provider.name, error)
             return ""
-    return os.environ.get(provider.api_key_env, "") if provider.api_key_env else ""
+    return _from_environment(provider) if provider.api_key_env else ""
+
+
+def _from_environment(provider: Provider) -> str:
+    secret = os.environ.get(provider.api_key_env, "").strip()
+    try:
+        if secret:
+            validate_key(secret)
+    except ValidationError:
+        logger.error("Provider %s has no usable key: what %s holds is none.", provider.name, provider.api_key_env)
+        return ""
+    return secret
 
 
 def endpoint(provider: Provider) -> Endpoint:

@@ -19,13 +19,23 @@ from accounts.models import CallState
 from accounts.principal import Principal
 from providers import directory, routing
 from providers.adapters.registry import adapter_for
-from providers.errors import AnswerTimeout, ConnectTimeout, ProviderError, StatusError, Truncated, UpstreamError
+from providers.errors import (
+    AnswerTimeout,
+    ConnectTimeout,
+    NotSent,
+    ProviderError,
+    RequestNotPossible,
+    StatusError,
+    Truncated,
+    UpstreamError,
+)
 from providers.routing import PlannedAttempt
 from providers.types import Chunk, GenerateRequest, Usage
 from providers.upstream.client import send
 
 logger = logging.getLogger("gateway.calls")
 
+CLIENT_LEFT = "the client left"  # with this message the lane cancels what it serves; the server cancels without
 _BYTES_PER_TOKEN = 4  # for estimates only: what was relayed when the vendor's own count is missing
 _LAST_READ_SECONDS = 0.25  # how long a finished answer's connection may take to become reusable
 
@@ -131,7 +141,7 @@ class Answer:
                     chunk = await anext(chunks)
                 except StopAsyncIteration:
                     raise Truncated("the answer ended without its end mark") from None
-        except Exception as error:
+        except BaseException as error:  # a cancel too: it says who has ended this
             self._failure = error
             raise
 
@@ -151,18 +161,23 @@ class Answer:
         if self._closed:
             return
         self._closed = True
-        failure = self._failure or error
+        self._failure = self._failure or error
+        try:
+            await self._close_upstream()
+        finally:
+            state = CallState.DONE if self._finished else _state_of(self._failure)
+            if self._attempt is not None:
+                self._attempts.append(self._record(state, self._failure))
+            ledger.settle(self._hold, state, self.tokens, self._attempts)
+
+    async def _close_upstream(self) -> None:
         try:
             if self._finished and self._chunks is not None:
                 with suppress(TimeoutError, ProviderError):
                     async with asyncio.timeout(_LAST_READ_SECONDS):
                         await anext(self._chunks, None)
-            await self._upstream.aclose()
         finally:
-            state = CallState.DONE if self._finished else _state_of(failure)
-            if self._attempt is not None:
-                self._attempts.append(self._record(state, failure))
-            ledger.settle(self._hold, state, self.tokens, self._attempts)
+            await self._upstream.aclose()
 
     def _record(self, state: CallState, error: BaseException | None) -> AttemptRecord:
         assert self._attempt is not None
@@ -179,10 +194,10 @@ class Answer:
 
     @property
     def tokens(self) -> Tokens:
-        """What the vendor reported; else an estimate of what was relayed, if anything was."""
+        """What the vendor reported; else an estimate, if the vendor was asked and did not refuse."""
         if self._usage is not None:
             return Tokens(self._usage.input, self._usage.output)
-        if self._first is None:
+        if self._attempt is None or isinstance(self._failure, NotSent | StatusError | RequestNotPossible):
             return Tokens()
         output = -(-self._relayed_bytes // _BYTES_PER_TOKEN)
         return Tokens(-(-self._request.prompt_bytes // _BYTES_PER_TOKEN), output, estimated=True)
@@ -209,6 +224,8 @@ class Answer:
 def _state_of(error: BaseException | None) -> CallState:
     """How a call ended that did not reach its end."""
     match error:
+        case asyncio.CancelledError() if CLIENT_LEFT not in error.args:
+            return CallState.SHUTDOWN
         case None | asyncio.CancelledError() | GeneratorExit():
             return CallState.CLIENT_GONE
         case AnswerTimeout() | ConnectTimeout():

@@ -4,6 +4,7 @@ What was found is remembered for a while, so that anybody may ask as often as th
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from providers.errors import (
 )
 from providers.types import Endpoint
 from providers.upstream.client import send
+
+logger = logging.getLogger("gateway.providers")
 
 REMEMBERED_SECONDS = 30.0
 PROBE_SECONDS = 5.0
@@ -75,6 +78,9 @@ async def _probe(endpoint: Endpoint) -> Health:
         message = explain(error)
     except TimeoutError:
         message = "The provider did not answer in time."
+    except Exception:  # one provider that nobody foresaw must not take the report of all others with it
+        logger.exception("The probe of provider %s failed.", endpoint.name)
+        message = "The provider could not be probed. The log has the details."
     ended = time.monotonic()
     health = Health(not message, message or "Provider is responding normally", round((ended - started) * 1000), ended)
     _found[endpoint.name] = (endpoint, health)

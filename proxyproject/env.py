@@ -46,13 +46,14 @@ def flag(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={value!r} is neither yes nor no; set it to 1 or 0.")
 
 
-def whole_number(name: str, default: int, *, at_least: int = 0) -> int:
-    """A whole number, `at_least` or more."""
+def whole_number(name: str, default: int, *, at_least: int = 0, at_most: int = 2**53) -> int:
+    """A whole number between the two."""
     value = text(name)
     if not value:
         return default
-    if not value.isascii() or not value.isdigit() or int(value) < at_least:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number of at least {at_least}.")
+    if not value.isascii() or not value.isdigit() or len(value) > 20 or not at_least <= int(value) <= at_most:
+        upper = "" if at_most == 2**53 else f" and at most {at_most}"
+        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number of at least {at_least}{upper}.")
     return int(value)
 
 

@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver
 
+from providers.gateway import CLIENT_LEFT
 from proxyproject.request_log import Receive, Scope, Send
 from web import problems
 from web.streams import ReleasedStream
@@ -88,7 +89,7 @@ class GatewayLane(ASGIHandler):
     async def _cancel_when_gone(receive: Receive, serving: "asyncio.Task[None]") -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        serving.cancel()
+        serving.cancel(CLIENT_LEFT)
 
     async def send_response(self, response: HttpResponseBase, send: Send) -> None:
         """Sends head and body; a stream's iterator is closed before this returns, whatever happens."""

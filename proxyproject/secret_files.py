@@ -4,6 +4,7 @@ A made secret lies under VAR_DIR with mode 0600 and serves one machine only. As 
 database, secrets must be given: two processes with different encryption keys could not read each other's rows.
 """
 
+import errno
 import os
 import secrets
 from collections.abc import Callable
@@ -19,9 +20,11 @@ _SHORTEST_SECRET_KEY = 32  # characters
 
 
 def make_directory(var_dir: Path) -> None:
-    """Makes VAR_DIR. Raises ImproperlyConfigured when that cannot be."""
+    """Makes VAR_DIR. Raises ImproperlyConfigured when that cannot be, or it cannot be written."""
     try:
         var_dir.mkdir(parents=True, exist_ok=True)
+        if not os.access(var_dir, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise _not_writable(var_dir, error) from error
 

@@ -18,7 +18,7 @@ VAR_DIR = Path(env.text("VAR_DIR") or BASE_DIR / "var").absolute()
 # --- Where it listens, and what follows from it
 
 HOST = env.text("HOST", "127.0.0.1")
-PORT = env.whole_number("PORT", 8000)
+PORT = env.whole_number("PORT", 8000, at_least=1, at_most=65535)
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,10 +4,11 @@ from django.contrib import admin
 from django.contrib.auth.decorators import login_required
 from django.urls import include, path
 from django.views.generic import TemplateView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 
 from providers.api.providers import ProviderDetail, ProviderHealth, ProviderList, ProviderTest
 from proxyproject.pages import bad_request, not_found, server_error
+from proxyproject.schema import SchemaView
 
 urlpatterns = [
     path("", include("proxyproject.gateway_urls")),
@@ -17,7 +18,7 @@ urlpatterns = [
     path("api/providers/<str:name>", ProviderDetail.as_view(), name="provider-detail"),
     path("api/providers/<str:name>/health", ProviderHealth.as_view(), name="provider-health"),
     path("api/providers/<str:name>/test", ProviderTest.as_view(), name="provider-test"),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", login_required(SpectacularSwaggerView.as_view(url_name="schema")), name="docs"),
 ]
 handler400 = bad_request

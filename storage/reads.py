@@ -11,7 +11,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+from storage.errors import StorageUnavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,12 +22,17 @@ _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cold-reads")
 
 
 async def read(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Runs a function that uses the ORM in the reading thread. Raises what it raises."""
+    """Runs a function that uses the ORM in the reading thread.
+
+    Raises StorageUnavailable when the database is away, else what the function raises.
+    """
 
     def with_a_sound_connection() -> T:
         close_old_connections()
         try:
             return function(*args, **kwargs)
+        except (OperationalError, InterfaceError) as error:
+            raise StorageUnavailable(str(error)) from error
         finally:
             close_old_connections()
 

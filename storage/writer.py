@@ -5,6 +5,7 @@ throughput; so whatever arrives while a transaction runs goes into the next one 
 """
 
 import asyncio
+import atexit
 import logging
 import queue
 import threading
@@ -93,6 +94,7 @@ class GroupWriter(Generic[Item, Result]):
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                     self._thread.start()
+                    atexit.register(self.stop)  # servers that are not ours end without a word
 
     def _run(self) -> None:
         kept: list[_Entry[Item, Result]] = []
@@ -104,6 +106,7 @@ class GroupWriter(Generic[Item, Result]):
             kept = self._write_group([*kept, *self._take_posted()])
             if kept and not stopping:
                 time.sleep(_RETRY_PAUSE)
+        kept = self._write_group([*kept, *self._take_posted()])  # what the last group itself gave rise to
         if kept:
             logger.error("%d writes are lost: the database was away until the end.", len(kept))
         connection.close()
@@ -158,8 +161,18 @@ class GroupWriter(Generic[Item, Result]):
             if entry.waiter is not None:
                 by_loop[entry.waiter.get_loop()].append((entry, result))
         for loop, answers in by_loop.items():
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(self._deliver, answers)
+            try:
+                if loop.is_running():
+                    loop.call_soon_threadsafe(self._deliver, answers)
+                    continue
+            except RuntimeError:  # it was closed just now
+                pass
+            self._report_unclaimed(answers)
+
+    def _report_unclaimed(self, answers: Sequence[tuple[_Entry[Item, Result], Result | Exception]]) -> None:
+        for entry, result in answers:
+            if not isinstance(result, Exception):
+                self._unclaimed(entry.item)
 
     def _deliver(self, answers: Sequence[tuple[_Entry[Item, Result], Result | Exception]]) -> None:
         for entry, result in answers:

@@ -183,6 +183,22 @@ async def _error_inside(upstream: Upstream, writer: asyncio.StreamWriter) -> Non
     await _send(writer, 200, json.dumps({"error": {"message": LEAK}}).encode())
 
 
+async def _content_list(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": [{"type": "text", "text": LEAK}]}}
+    await _send(writer, 200, json.dumps({"choices": [choice]}).encode())
+
+
+async def _cut_429(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 429 X\r\nRetry-After: 7\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+    writer.close()
+
+
+async def _stalled_429(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 429 X\r\nRetry-After: 7\r\nContent-Length: 100\r\n\r\n{")
+    await upstream.wait_for_hang_up(writer)
+
+
 async def _no_http(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
     writer.write(f"SSH-2.0 {LEAK}\r\n\r\n".encode())
     await writer.drain()
@@ -248,6 +264,9 @@ _FAULTS: dict[str, Callable[[Upstream, asyncio.StreamWriter], Awaitable[None]]] 
     "garbage": _garbage,
     "no-choices": _no_choices,
     "error-inside": _error_inside,
+    "content-list": _content_list,
+    "cut-429": _cut_429,
+    "stalled-429": _stalled_429,
     "no-http": _no_http,
     "silent": _silent,
     "head-only": _head_only,

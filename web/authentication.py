@@ -21,7 +21,7 @@ class GatewayAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Principal, None] | None:
         """For the site lane. Raises NotAuthenticated for a token that is not valid, PermissionDenied without CSRF."""
-        principal = async_to_sync(self.aauthenticate)(request)
+        principal = async_to_sync(authenticate)(request.headers, fresh=True)
         if principal is not None:
             return principal, None
         found = SessionAuthentication().authenticate(request)

@@ -12,6 +12,8 @@ from rest_framework.request import Request
 
 from web.problems import InvalidRequest
 
+_DEEPEST = 100  # levels; what goes in must come out again, and the encoder stops at 254
+
 
 class JSONBodyParser(BaseParser):
     """Strict JSON, an object at the top. Raises InvalidRequest for anything else."""
@@ -27,7 +29,16 @@ class JSONBodyParser(BaseParser):
             raise InvalidRequest(f"The body is not valid JSON (line {error.lineno}, column {error.colno}).") from None
         if not isinstance(value, dict):
             raise InvalidRequest("The body must be a JSON object.")
+        if _is_deeper(value, _DEEPEST):
+            raise InvalidRequest(f"The body is nested more than {_DEEPEST} levels deep.")
         return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(item, levels - 1) for item in inner)
 
 
 class FirstRendererNegotiation(BaseContentNegotiation):

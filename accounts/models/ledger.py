@@ -17,6 +17,7 @@ class CallState(models.TextChoices):
     UPSTREAM_ERROR = "upstream_error", "Upstream error"
     TRUNCATED = "truncated", "Truncated"
     TIMEOUT = "timeout", "Timeout"
+    SHUTDOWN = "shutdown", "Server stopped"
     INTERNAL_ERROR = "internal_error", "Internal error"
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import httpx
 
-from providers.errors import BrokenAnswer, Truncated
+from providers.errors import BrokenAnswer, ConnectFailed, Truncated
 from providers.sse import Event, EventReader
 from providers.types import Chunk, Endpoint, GenerateRequest
 
@@ -103,8 +103,11 @@ class HttpAdapter(ABC):
 
 @lru_cache(maxsize=1024)
 def parsed_url(url: str) -> httpx.URL:
-    """An address as httpx has it; parsing takes longer than sending, and there are few."""
-    return httpx.URL(url)
+    """An address as httpx has it; parsing takes longer than sending, and there are few. Raises ConnectFailed."""
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ConnectFailed(f"{url} is no address: {error}") from error
 
 
 async def read_body(response: httpx.Response) -> bytes:

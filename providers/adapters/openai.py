@@ -14,6 +14,8 @@ from providers.errors import BrokenAnswer
 from providers.sse import Event
 from providers.types import Chunk, Endpoint, GenerateRequest, Usage
 
+_MOST_TOKENS = 2**53  # more than any vendor can mean, and than a database column takes
+
 
 class OpenAIAdapter(HttpAdapter):
     """POST {base_url}/chat/completions."""
@@ -43,8 +45,14 @@ class OpenAIAdapter(HttpAdapter):
             raise BrokenAnswer("an answer without choices")
         try:
             choice = choices[0]
-            text = choice["message"].get("content") or ""
-            return Chunk(text, choice.get("finish_reason"), _usage(answer), str(answer.get("model") or ""), end=True)
+            text = _text(choice["message"].get("content"))
+            return Chunk(
+                text,
+                _text(choice.get("finish_reason")) or None,
+                _usage(answer),
+                str(answer.get("model") or ""),
+                end=True,
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise BrokenAnswer("a choice without a message") from error
 
@@ -56,8 +64,10 @@ class OpenAIAdapter(HttpAdapter):
         try:
             # A chunk without choices carries the usage. Some servers put usage on every chunk; the last one counts.
             choice: Mapping[str, Any] = next(iter(answer.get("choices") or ()), {})
-            text = (choice.get("delta") or {}).get("content") or ""
-            yield Chunk(text, choice.get("finish_reason"), _usage(answer), str(answer.get("model") or ""))
+            text = _text((choice.get("delta") or {}).get("content"))
+            yield Chunk(
+                text, _text(choice.get("finish_reason")) or None, _usage(answer), str(answer.get("model") or "")
+            )
         except (TypeError, AttributeError) as error:
             raise BrokenAnswer("a chunk in another shape") from error
 
@@ -90,6 +100,13 @@ def _usage(answer: Mapping[str, Any]) -> Usage | None:
     if not isinstance(usage, dict):
         return None
     sent, received = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not isinstance(sent, int) or not isinstance(received, int) or sent < 0 or received < 0:
+    if not isinstance(sent, int) or not isinstance(received, int):
         return None
-    return Usage(sent, received)
+    return Usage(sent, received) if 0 <= sent <= _MOST_TOKENS and 0 <= received <= _MOST_TOKENS else None
+
+
+def _text(value: Any) -> str:
+    """A piece of text, or none. Raises BrokenAnswer for anything else."""
+    if value is not None and not isinstance(value, str):
+        raise BrokenAnswer("text that is no string")
+    return value or ""

@@ -1,6 +1,7 @@
 """The table of provider types: one line each. The admin's choices come from it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 
@@ -12,7 +13,7 @@ class ProviderType:
     """label: what the admin shows. adapter: dotted path of the class, imported when it is first needed.
 
     base_url: the vendor's address, used where the provider names none. needs_key, needs_model: what it cannot do
-    without.
+    without. config: what its settings may hold, and of which type.
     """
 
     label: str
@@ -20,13 +21,23 @@ class ProviderType:
     base_url: str = ""
     needs_key: bool = True
     needs_model: bool = True
+    config: Mapping[str, type[str] | type[int]] = field(default_factory=dict)
 
 
 TYPES: dict[str, ProviderType] = {
     "openai": ProviderType(
-        "OpenAI and compatible", "providers.adapters.openai.OpenAIAdapter", "https://api.openai.com/v1"
+        "OpenAI and compatible",
+        "providers.adapters.openai.OpenAIAdapter",
+        "https://api.openai.com/v1",
+        config={"max_tokens_field": str},
     ),
-    "echo": ProviderType("Echo (built in)", "providers.adapters.echo.EchoAdapter", needs_key=False, needs_model=False),
+    "echo": ProviderType(
+        "Echo (built in)",
+        "providers.adapters.echo.EchoAdapter",
+        needs_key=False,
+        needs_model=False,
+        config={"delay_ms": int},
+    ),
 }
 
 

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,7 +12,6 @@ from rest_framework.response import Response
 
 from providers import directory, health
 from storage import reads
-from storage.errors import StorageUnavailable
 from web.async_views import GatewayView
 
 _started = time.monotonic()
@@ -50,10 +49,7 @@ class ReadyView(PublicView):
         responses=inline_serializer("Ready", {"status": serializers.CharField()}),
     )
     async def get(self, request: Request) -> Response:
-        try:
-            await reads.read(_ask_database)
-        except DatabaseError as error:
-            raise StorageUnavailable(str(error)) from error
+        await reads.read(_ask_database)
         return Response({"status": "ready"})
 
 

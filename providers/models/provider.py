@@ -1,6 +1,7 @@
 import re
 from urllib.parse import urlsplit
 
+import httpx
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models as orm  # the contract calls a field `models`
@@ -27,7 +28,8 @@ def validate_base_url(value: str) -> None:
     try:
         url = urlsplit(value)
         port_is_valid = url.port is None or url.port > 0
-    except ValueError:
+        httpx.URL(value).host.encode("idna")
+    except (ValueError, httpx.InvalidURL):
         raise ValidationError("This is no address; give one such as https://api.example.com/v1.") from None
     if url.scheme not in {"http", "https"} or not url.hostname or not port_is_valid:
         raise ValidationError(
@@ -123,3 +125,8 @@ class Provider(orm.Model):
             raise ValidationError({"models": 'Give a list of names: ["gpt-4o-mini", "gpt-4o"].'})
         if not isinstance(self.config, dict):
             raise ValidationError({"config": "Give a JSON object."})
+        known = TYPES[self.type].config if self.type in TYPES else {}
+        for name, kind in known.items():
+            if not isinstance(self.config.get(name, kind()), kind):
+                wanted = "a whole number" if kind is int else "a string"
+                raise ValidationError({"config": f"'{name}' must be {wanted}."})

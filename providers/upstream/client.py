@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from weakref import WeakKeyDictionary
 
 import httpx
 
-from providers.errors import StatusError
+from providers.errors import StatusError, UpstreamError
 from providers.types import Endpoint
 from providers.upstream.transport import AiohttpTransport
 
 _LOGGED_BODY = 300  # characters of a vendor's error that go into the log
+_DETAIL_SECONDS = 1.0  # how long an error's body is waited for
 _LONGEST_WAIT = 24 * 3600  # seconds; a longer Retry-After is nonsense
 
 # Connections belong to the event loop that opened them, and commands and tests have loops of their own.
@@ -52,14 +53,27 @@ async def send(endpoint: Endpoint, request: httpx.Request) -> AsyncIterator[http
 
 
 async def _status_error(response: httpx.Response, key: str) -> StatusError:
-    detail = ""
+    detail = b""
     if response.status_code not in {401, 403}:  # there a vendor may quote the key, whole or in part
-        async for piece in response.aiter_raw():
-            detail = piece[:_LOGGED_BODY].decode("utf-8", "replace")
-            break
+        # The status counts, whatever becomes of the body.
+        with suppress(UpstreamError, TimeoutError):
+            async with asyncio.timeout(_DETAIL_SECONDS):
+                async for piece in response.aiter_raw():
+                    detail += piece
+                    if len(detail) >= _LOGGED_BODY + len(key):
+                        break
+    text = without_key(detail.decode("utf-8", "replace"), key)
+    return StatusError(response.status_code, text, retry_after(response.headers.get("retry-after")))
+
+
+def without_key(text: str, key: str) -> str:
+    """The beginning of a vendor's words for the log, with the key out of it: whole, or cut off at the end."""
     if key:
-        detail = detail.replace(key, "[key]")
-    return StatusError(response.status_code, detail, retry_after(response.headers.get("retry-after")))
+        text = text.replace(key, "[key]")[:_LOGGED_BODY]
+        for length in range(min(len(key) - 1, len(text)), 3, -1):
+            if text.endswith(key[:length]):
+                return text[:-length] + "[key]"
+    return text[:_LOGGED_BODY]
 
 
 def retry_after(value: str | None) -> int | None:

@@ -13,6 +13,17 @@ from aiohttp.resolver import ThreadedResolver
 from providers.errors import AddressRefused
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# What Python takes for global, or did in some version, and is not the internet.
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "64:ff9b:1::/48",  # NAT64 for local use (RFC 8215)
+        "::/96",  # IPv4-compatible, deprecated (RFC 4291)
+        "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
+        "fec0::/10",  # site-local, deprecated (RFC 3879)
+        "168.63.129.16/32",  # a cloud platform's own services, seen from inside it
+    )
+)
 
 
 def is_public(address: str) -> bool:
@@ -27,7 +38,7 @@ def is_public(address: str) -> bool:
             carried = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if carried is not None:
             return is_public(str(carried))
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
 
 
 def refuse_private_literal(host: str) -> None:

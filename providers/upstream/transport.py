@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # Vendors close idle connections after about 60 s. A request that meets a closing one is lost: it may not be resent.
 _IDLE_KEPT = 15.0  # seconds
+_NAMES_KEPT = 60  # seconds
 _when_connected: ContextVar[Callable[[], None] | None] = ContextVar("when_connected", default=None)
 _AUTOMATIC_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
@@ -44,8 +45,8 @@ def translate(error: Exception) -> UpstreamError:
     match error:
         case aiohttp.ConnectionTimeoutError():
             return ConnectTimeout(str(error))
-        case aiohttp.ClientConnectorError() | aiohttp.InvalidURL():
-            return ConnectFailed(str(error))
+        case aiohttp.ClientConnectorError() | ValueError():  # an address or a header that cannot even be sent
+            return ConnectFailed(f"{type(error).__name__}: {error}")
         case TimeoutError():
             return AnswerTimeout("the answer did not come in time")
         case aiohttp.ClientPayloadError():
@@ -74,8 +75,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             limit=0,
             keepalive_timeout=_IDLE_KEPT,
             resolver=None if self._private_network else PublicResolver(),
-            ttl_dns_cache=60 if self._private_network else None,
-            use_dns_cache=self._private_network,
+            ttl_dns_cache=_NAMES_KEPT,  # what is kept was checked when it was resolved
         )
         session = aiohttp.ClientSession(
             connector=connector,
@@ -110,7 +110,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                     allow_redirects=False,
                     timeout=_connect_limit(timeouts.connect),
                 )
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise translate(error) from error
         stream = _Body(answer, timeouts.gap, deadline)
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=stream, request=request)

@@ -20,6 +20,8 @@ from proxyproject.server.transport import PromptTransport
 
 logger = logging.getLogger("gateway.server")
 
+_CLOSE_SECONDS = 10.0  # what applications have to clean up in when the server stops
+
 
 class GatewayRequest(WebRequest):
     """A request that is answered or visibly broken, whatever its application does."""
@@ -105,9 +107,17 @@ class GatewayServer(Server):
         super().run()
 
     def kill_all_applications(self) -> Deferred[None]:
-        """Ends what still runs; then, with the event loop still there, what the process has open is closed."""
-        killed = super().kill_all_applications()
-        return killed.addBoth(lambda _: Deferred.fromFuture(asyncio.ensure_future(self._on_stopping())))
+        """Ends what still runs and waits for it; then, with the event loop still there, closes what is open."""
+        return Deferred.fromFuture(asyncio.ensure_future(self._end_applications()))
+
+    async def _end_applications(self) -> None:
+        tasks = [details.get("application_instance") for details in self.connections.values()]
+        running = [task for task in tasks if task is not None and not task.done()]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=_CLOSE_SECONDS)
+        await self._on_stopping()
 
     def listen_success(self, port: Any) -> None:
         super().listen_success(port)

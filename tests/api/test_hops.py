@@ -12,23 +12,27 @@ from asgiref.sync import SyncToAsync
 from accounts import authentication, ledger
 from accounts.models import ApiToken, User
 from providers import directory
-from providers.models import Provider
+from providers.models import Provider, rotate_key
+from providers.upstream.client import close_pools
 from proxyproject.asgi import application
 from storage import reads
+from tests.upstream import Upstream
 
 
 @pytest.fixture
-def token(transactional_db: None) -> Iterator[str]:
+def token(transactional_db: None, upstream: Upstream) -> Iterator[str]:
     user = User.objects.create_user("caller")
     Provider.objects.create(name="here", type="echo")
+    there = {"type": "openai", "base_url": upstream.url, "default_model": "m", "allow_private_network": True}
+    rotate_key(Provider.objects.create(name="there", **there), "sk-for-the-upstream")
     yield ApiToken.objects.issue(user, "test")[1]
     ledger.writer.stop()
     authentication.forget_all()
 
 
-async def generate(token: str, *, stream: bool) -> tuple[int, bytes]:
+async def generate(token: str, *, provider: str = "here", stream: bool) -> tuple[int, bytes]:
     """One call straight into the ASGI application."""
-    body = json.dumps({"prompt": "one two three", "stream": stream}).encode()
+    body = json.dumps({"provider": provider, "prompt": "one two three", "stream": stream}).encode()
     headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
     scope = {
         "type": "http",
@@ -54,10 +58,13 @@ async def generate(token: str, *, stream: bool) -> tuple[int, bytes]:
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
 
 
+@pytest.mark.parametrize("provider", ["here", "there"])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_no_hop_and_two_writes_for_the_ledger(token: str, stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_hop_and_two_writes_for_the_ledger(
+    token: str, provider: str, stream: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(directory, "REFRESH_SECONDS", 60.0)
-    assert (await generate(token, stream=stream))[0] == 200  # warms the caches, and starts the writer's thread
+    assert (await generate(token, provider=provider, stream=stream))[0] == 200  # warms the caches
     hops: list[str] = []
 
     def count(name: str, original: Any) -> Any:
@@ -74,10 +81,11 @@ async def test_no_hop_and_two_writes_for_the_ledger(token: str, stream: bool, mo
     monkeypatch.setattr("storage.reads._thread.submit", count("cold read", lambda *_: None))
     handed_over = ledger.writer.taken
     for _ in range(5):
-        status, body = await generate(token, stream=stream)
+        status, body = await generate(token, provider=provider, stream=stream)
         assert status == 200
         assert b"three" in body
     assert hops == []
+    await close_pools()
     assert ledger.writer.taken - handed_over == 10, "an admission and a settlement for each call"
 
 

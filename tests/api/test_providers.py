@@ -105,6 +105,7 @@ def test_only_staff_write(gateway: Gateway, user_token: str, provider: str, meth
         ({"name": "n", "type": "echo", "gap_timeout": 0}, "gap_timeout"),
         ({"name": "n", "type": "echo", "models": "gpt"}, "models"),
         ({"name": "n", "type": "echo", "config": []}, "config"),
+        ({"name": "n", "type": "echo", "config": {"delay_ms": "fast"}}, "config"),
         ({"name": "n", "type": "openai", "base_url": "ftp://x"}, "base_url"),
         ({"name": "n", "type": "openai", "base_url": "https://user:pass@example.com"}, "base_url"),
         ({"name": "n", "type": "openai", "base_url": "https://example.com/?key=1"}, "base_url"),
@@ -123,6 +124,15 @@ def test_bad_fields_are_named(gateway: Gateway, staff_token: str, body: dict[str
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "INVALID_REQUEST"), refused.text
     assert field in refused.json()["error"]["details"]
     assert refused.json()["error"]["message"].startswith(field)
+
+
+def test_a_revoked_token_writes_nothing_any_more(gateway: Gateway, provider: str) -> None:
+    token = gateway.token("leaver", staff=True)
+    path = f"/api/providers/{provider}"
+    assert ask(gateway, token, "PATCH", path, {"description": "before"}).status_code == 200
+    disable = "from accounts.models import User; User.objects.filter(username='leaver').update(is_active=False)"
+    gateway.manage("shell", "--no-imports", "-c", disable)
+    assert ask(gateway, token, "PATCH", path, {"description": "after"}).status_code == 401
 
 
 def test_a_name_cannot_be_changed(gateway: Gateway, staff_token: str, provider: str) -> None:

@@ -58,4 +58,10 @@ def test_the_key_is_write_only(schema: dict[str, Any]) -> None:
 def test_docs_need_a_login_and_no_other_host(gateway: Gateway) -> None:
     turned_away = httpx.get(gateway.url + "/api/docs")
     assert turned_away.headers["location"].startswith("/admin/login/")
-    assert httpx.get(gateway.url + "/api/schema").status_code == 401
+    refused = httpx.get(gateway.url + "/api/schema")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "UNAUTHORIZED")
+
+
+def test_one_credential_is_enough_and_the_gateway_lane_takes_no_session(schema: dict[str, Any]) -> None:
+    assert schema["paths"]["/api/generate"]["post"]["security"] == [{"token": []}, {"apiKey": []}]
+    assert {"session": []} in schema["paths"]["/api/providers"]["get"]["security"]

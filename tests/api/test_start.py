@@ -91,6 +91,7 @@ def test_var_dir_cannot_be_written(tmp_path: Path) -> None:
     [
         ("DEBUG", "perhaps", "DEBUG='perhaps' is neither yes nor no"),
         ("PORT", "eighty", "PORT='eighty' is not a whole number"),
+        ("PORT", "70000", "PORT='70000' is not a whole number of at least 1 and at most 65535"),
         ("DATABASE_URL", "mysql://u:p@h/n", "DATABASE_URL must name a PostgreSQL or SQLite database"),
         ("SECRET_KEY", "changeme", "SECRET_KEY is too short or too well known"),
         ("GATEWAY_ENCRYPTION_KEYS", "short", "GATEWAY_ENCRYPTION_KEYS: key 1 is no Fernet key"),
@@ -108,23 +109,10 @@ def test_a_bad_setting_is_named(tmp_path: Path, name: str, value: str, told: str
 
 
 def test_an_old_python_is_told_so() -> None:
-    old = next((path for name in ("3.10", "3.9", "3.8") if (path := find_python(name))), None)
-    if old is None:
-        pytest.skip("no Python older than 3.11 here")
-    done = subprocess.run([old, "manage.py", "serve"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: Python 3.11 or newer is needed; this is Python 3.")
-
-
-def find_python(version: str) -> str | None:
-    """An interpreter of that version that runs."""
-    for candidate in (f"python{version}", *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))):
-        try:
-            if subprocess.run([candidate, "-V"], capture_output=True, check=False).returncode == 0:
-                return candidate
-        except FileNotFoundError:
-            continue
-    return None
+    """This interpreter, made to say that it is an old one: not every machine has one that is."""
+    pretend = "import runpy, sys; sys.version_info = (3, 10, 13, 'final', 0); runpy.run_path('manage.py')"
+    done = subprocess.run([sys.executable, "-c", pretend], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: Python 3.11 or newer is needed; this is Python 3.10.\n")
 
 
 def test_issue_token_prints_a_token_and_nothing_else(gateway: Gateway) -> None:

@@ -108,11 +108,11 @@ def test_log_lines_in_json(tmp_path: Path) -> None:
 
 
 def test_an_exception_in_a_view_is_told_as_internal_error(tmp_path: Path) -> None:
-    """A table that is gone is what no view foresees; both lanes must answer it alike."""
+    """A provider of a type that this version does not know is what no view foresees; both lanes answer it alike."""
     server = temporary_gateway(tmp_path).start()
     try:
         token = server.token("somebody")
-        break_it = "from django.db import connection; connection.cursor().execute('DROP TABLE providers_providerkey')"
+        break_it = "from providers.models import Provider; Provider.objects.update(type='of-the-future')"
         server.manage("shell", "--no-imports", "-c", break_it)
         broken_lane = server.call(token, {"prompt": "x"})
         broken_site = httpx.get(server.url + "/api/providers", headers={"Authorization": f"Bearer {token}"})
@@ -122,9 +122,48 @@ def test_an_exception_in_a_view_is_told_as_internal_error(tmp_path: Path) -> Non
         assert answer.status_code == 500
         body = answer.json()
         assert (body["success"], body["error"]["code"]) == (False, "INTERNAL_ERROR")
-        assert "providers_providerkey" not in answer.text
+        assert "of-the-future" not in answer.text
         assert f"[{body['request_id']}]" in server.log()
-    assert "no such table: providers_providerkey" in server.log()
+    assert "KeyError: 'of-the-future'" in server.log()
+
+
+def test_without_its_database_it_says_so(tmp_path: Path) -> None:
+    server = temporary_gateway(tmp_path).start()
+    try:
+        token = server.token("somebody")
+        drop = (
+            "from django.db import connection; cursor = connection.cursor(); "
+            "cursor.execute('PRAGMA foreign_keys=OFF'); cursor.execute('DROP TABLE accounts_apitoken')"
+        )
+        server.manage("shell", "--no-imports", "-c", drop)
+        answer = server.call(token, {"prompt": "x"})
+    finally:
+        server.stop()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "STORAGE_UNAVAILABLE")
+    assert answer.headers["retry-after"] == "5"
+
+
+def test_one_odd_provider_does_not_take_the_report_with_it(gateway: Gateway, staff_token: str) -> None:
+    body = {"name": "odd", "type": "openai", "base_url": "https://api..example.com/v1", "api_key": "sk-of-no-use"}
+    assert gateway.call(staff_token, body, "/api/providers").status_code == 400
+    slip_in = (
+        "from providers.models import Provider; Provider.objects.create(name='odd', type='openai', "
+        "base_url='https://api..example.com/v1', default_model='m')"
+    )
+    gateway.manage("shell", "--no-imports", "-c", slip_in)
+    try:
+        assert (
+            gateway.call(staff_token, {"api_key": "sk-of-no-use"}, "/api/providers/odd", method="PATCH").status_code
+            == 200
+        )
+        time.sleep(2.1)
+        health = httpx.get(gateway.url + "/health", timeout=15)
+        assert health.status_code == 200
+        assert health.json()["data"]["providers"]["odd"]["status"] == "unhealthy"
+        answer = gateway.call(staff_token, {"provider": "odd", "prompt": "x"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "GENERATION_ERROR")
+    finally:
+        gateway.call(staff_token, None, "/api/providers/odd", method="DELETE")
 
 
 def test_unknown_paths_and_hosts(gateway: Gateway) -> None:

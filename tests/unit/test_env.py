@@ -25,6 +25,7 @@ READERS: dict[str, Callable[[], object]] = {
     "seconds": lambda: env.seconds(NAME, 1.5),
     "one_of": lambda: env.one_of(NAME, ("json", "text"), "text"),
     "comma_list": lambda: env.comma_list(NAME, ("a", "b")),
+    "networks": lambda: [str(network) for network in env.networks(NAME)],
 }
 DEFAULTS = {
     "text": "default",
@@ -33,6 +34,7 @@ DEFAULTS = {
     "seconds": 1.5,
     "one_of": "text",
     "comma_list": ["a", "b"],
+    "networks": [],
 }
 GOOD = [
     ("text", "value", "value"),
@@ -52,6 +54,9 @@ GOOD = [
     ("comma_list", "x, y ,z", ["x", "y", "z"]),
     ("comma_list", " ,x,, ", ["x"]),
     ("comma_list", ",", []),
+    ("networks", "10.0.0.1", ["10.0.0.1/32"]),
+    ("networks", "10.0.0.1/8, 192.168.0.0/16 ,", ["10.0.0.0/8", "192.168.0.0/16"]),
+    ("networks", "::1,fd00::/8", ["::1/128", "fd00::/8"]),
 ]
 BAD = [
     *(("flag", word) for word in ("2", "maybe", "ja", "truee", "1 0")),
@@ -94,6 +99,14 @@ def test_bad_values_are_refused_by_name(monkeypatch: pytest.MonkeyPatch, reader:
     with pytest.raises(ImproperlyConfigured) as refused:
         READERS[reader]()
     assert_sentence(refused.value, NAME, repr(value))
+
+
+@pytest.mark.parametrize("value", ["proxy", "10.0.0.256", "10.0.0.0/33", "10.0.0.1,proxy", "10.0.0.1 10.0.0.2", "*"])
+def test_what_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(NAME, value)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.networks(NAME)
+    assert_sentence(refused.value, NAME, "such as 10.0.0.1")
 
 
 def test_the_least_number_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,20 +127,19 @@ def test_posted_items_are_written_without_anybody_waiting(table: Table, writer: 
     assert table.commits <= 10
 
 
-def test_what_is_posted_rides_with_what_is_waited_for(table: Table, writer: GroupWriter[str, int]) -> None:
-    async def both() -> None:
-        table.gate.clear()
-        first = writer.write("first")
-        while not table.groups:
-            await asyncio.sleep(0.001)
+def test_those_who_wait_do_not_keep_what_is_posted_from_being_written(
+    table: Table, writer: GroupWriter[str, int]
+) -> None:
+    async def busy() -> None:
         writer.post("posted")
-        second = writer.write("second")
-        table.gate.set()
-        await asyncio.gather(first, second)
+        deadline = time.monotonic() + PATIENCE
+        while not any("posted" in group for group in table.groups):
+            assert time.monotonic() < deadline
+            await writer.write(f"word {writer.taken}")
 
-    asyncio.run(both())
-    assert sorted(table.groups[1]) == ["posted", "second"]
-    assert len(table.groups) == 2
+    asyncio.run(busy())
+    writer.stop()
+    assert rows().count("posted") == 1
 
 
 def test_one_bad_item_fails_alone(table: Table, writer: GroupWriter[str, int]) -> None:
@@ -198,20 +197,25 @@ def test_a_database_that_is_away_to_the_end_costs_what_was_posted_and_the_log_sa
     assert threads() == []
 
 
-def test_one_who_is_cancelled_harms_nobody(table: Table, writer: GroupWriter[str, int]) -> None:
-    async def cancelled() -> list[int]:
-        table.gate.clear()
-        futures = [writer.write(word) for word in ("one", "two", "three")]
-        futures[1].cancel()
-        table.gate.set()
-        return [await futures[0], await futures[2]]
+def test_one_who_is_cancelled_harms_nobody_and_is_told_of(table: Table) -> None:
+    unclaimed: list[str] = []
+    writer = GroupWriter[str, int]("writer-under-test", table, unclaimed.append)
+    complaints: list[object] = []
 
-    with_errors: list[object] = []
-    with asyncio.Runner() as runner:
-        runner.get_loop().set_exception_handler(lambda _, context: with_errors.append(context))
-        assert runner.run(cancelled()) == [3, 5]
-    assert rows() == ["one", "two", "three"], "it was handed over, so it is written"
-    assert with_errors == []
+    async def cancelled() -> list[int]:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        table.gate.clear()
+        futures = {word: writer.write(word) for word in ("one", "two", "three", "refuse")}
+        futures["two"].cancel()
+        futures["refuse"].cancel()
+        table.gate.set()
+        return [await futures["one"], await futures["three"], await writer.write("last")]
+
+    assert asyncio.run(cancelled()) == [3, 5, 4]
+    writer.stop()
+    assert rows() == ["one", "two", "three", "last"], "it was handed over, so it is written"
+    assert unclaimed == ["two"], "applied, and nobody took it; what was refused was not applied"
+    assert complaints == []
 
 
 def test_an_event_loop_that_has_gone_harms_nobody(table: Table, writer: GroupWriter[str, int]) -> None:
