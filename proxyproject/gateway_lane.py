@@ -6,6 +6,7 @@ URL resolver and CORS middleware, and runs async views only. Nothing here may to
 """
 
 import asyncio
+import io
 import logging
 from contextlib import aclosing
 from typing import cast
@@ -84,6 +85,18 @@ class GatewayLane(ASGIHandler):
             response.headers.setdefault("Content-Length", str(len(response.content)))
             response.content = b""
         return response
+
+    async def read_body(self, receive: Receive) -> io.BytesIO:
+        """The whole body, in memory: its size was limited before it came here. Raises RequestAborted."""
+        body = io.BytesIO()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise RequestAborted
+            body.write(message.get("body", b""))
+            if not message.get("more_body"):
+                body.seek(0)
+                return body
 
     @staticmethod
     async def _cancel_when_gone(receive: Receive, serving: "asyncio.Task[None]") -> None:

@@ -64,6 +64,19 @@ class GenerateSerializer(serializers.Serializer[Any]):
     tools = serializers.ListField(required=False, max_length=0, help_text="Not taken by this path; leave it out.")
     metadata = serializers.DictField(required=False, help_text="Given back with the answer.")
 
+    def to_internal_value(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Reads the fields that were sent: none is required and none has a default, so the others need no look."""
+        values: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for name in self.fields.keys() & data.keys():
+            try:
+                values[name] = self.fields[name].run_validation(data[name])
+            except serializers.ValidationError as error:
+                errors[name] = error.detail
+        if errors:
+            raise serializers.ValidationError(errors)
+        return values
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         messages = attrs.get("messages") or tuple(
             [Message("user", attrs["prompt"])] if attrs.get("prompt", "").strip() else []

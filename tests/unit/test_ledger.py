@@ -43,11 +43,11 @@ def admit(*admissions: Admission) -> list[Hold | BaseException]:
     async def side_by_side() -> list[Hold | BaseException]:
         return await asyncio.gather(*map(ledger.admit, admissions), return_exceptions=True)
 
-    return asyncio.run(side_by_side())
+    return asyncio.run(asyncio.wait_for(side_by_side(), 5))
 
 
 def opened(admission: Admission) -> Hold:
-    return asyncio.run(ledger.admit(admission))
+    return asyncio.run(asyncio.wait_for(ledger.admit(admission), 5))
 
 
 def attempt(number: int, state: CallState = CallState.DONE) -> AttemptRecord:
@@ -98,7 +98,9 @@ def test_settlement_closes_a_call(admission: Admission, state: CallState) -> Non
 
 
 @pytest.mark.parametrize("apart", [True, False], ids=["later", "at-once"])
-def test_a_second_settlement_changes_nothing(admission: Admission, apart: bool) -> None:
+def test_a_second_settlement_changes_nothing(
+    admission: Admission, apart: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     hold = opened(admission)
     ledger.settle(hold, CallState.DONE, Tokens(7, 5), [attempt(1)])
     if apart:
@@ -107,13 +109,15 @@ def test_a_second_settlement_changes_nothing(admission: Admission, apart: bool) 
     call = Call.objects.get()
     assert (call.state, call.input_tokens, call.output_tokens, call.estimated) == (CallState.DONE, 7, 5, False)
     assert [one.provider for one in call.attempts.all()] == ["vendor-1"]
+    assert caplog.records == []
 
 
-def test_a_call_that_was_never_opened_cannot_be_settled(admission: Admission) -> None:
+def test_a_call_that_was_never_opened_cannot_be_settled(admission: Admission, caplog: pytest.LogCaptureFixture) -> None:
     hold = replace(opened(admission), call_id=ledger.new_call_id())
     settle(hold, CallState.DONE, Tokens(7, 5), attempt(1))
     assert not Attempt.objects.exists()
     assert Call.objects.get().state == CallState.OPEN
+    assert caplog.records == []
 
 
 def test_attempts_are_stored_in_order(admission: Admission) -> None:

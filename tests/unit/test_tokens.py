@@ -61,7 +61,7 @@ NO_TOKENS = {
     "without-prefix": TOKEN.removeprefix("agw_"),
     "another-prefix": "sk-" + TOKEN[3:],
     "not-ascii": "é" * 50,
-    "surrogates": "\udc80" * 50,
+    "surrogates": "agw_" + "\udc80" * 46,
     "very-long": "x" * 100_000,
 }
 

@@ -4,14 +4,17 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from storage.errors import StorageUnavailable
 from storage.writer import GroupWriter
+
+T = TypeVar("T")
 
 PATIENCE = 5.0  # seconds
 CREATE = "CREATE TABLE written (position INTEGER PRIMARY KEY AUTOINCREMENT, word VARCHAR(100) UNIQUE)"
@@ -64,6 +67,11 @@ def run(statement: str) -> None:
         cursor.execute(statement)
 
 
+def finish(waiting: Coroutine[Any, Any, T]) -> T:
+    """Runs it in an event loop of its own; one who is never answered fails the test."""
+    return asyncio.run(asyncio.wait_for(waiting, PATIENCE))
+
+
 def rows() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT word FROM written ORDER BY position")
@@ -76,7 +84,7 @@ def write(writer: GroupWriter[str, int], *words: str) -> list[int | BaseExceptio
     async def all_at_once() -> list[int | BaseException]:
         return await asyncio.gather(*(writer.write(word) for word in words), return_exceptions=True)
 
-    return asyncio.run(all_at_once())
+    return finish(all_at_once())
 
 
 def write_together(table: Table, writer: GroupWriter[str, int], *words: str) -> list[int | BaseException]:
@@ -92,7 +100,7 @@ def write_together(table: Table, writer: GroupWriter[str, int], *words: str) -> 
         await first
         return await asyncio.gather(*others, return_exceptions=True)
 
-    return asyncio.run(behind_a_first())
+    return finish(behind_a_first())
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
@@ -137,7 +145,7 @@ def test_those_who_wait_do_not_keep_what_is_posted_from_being_written(
             assert time.monotonic() < deadline
             await writer.write(f"word {writer.taken}")
 
-    asyncio.run(busy())
+    finish(busy())
     writer.stop()
     assert rows().count("posted") == 1
 
@@ -211,7 +219,7 @@ def test_one_who_is_cancelled_harms_nobody_and_is_told_of(table: Table) -> None:
         table.gate.set()
         return [await futures["one"], await futures["three"], await writer.write("last")]
 
-    assert asyncio.run(cancelled()) == [3, 5, 4]
+    assert finish(cancelled()) == [3, 5, 4]
     writer.stop()
     assert rows() == ["one", "two", "three", "last"], "it was handed over, so it is written"
     assert unclaimed == ["two"], "applied, and nobody took it; what was refused was not applied"
@@ -223,7 +231,7 @@ def test_an_event_loop_that_has_gone_harms_nobody(table: Table, writer: GroupWri
         table.gate.clear()
         writer.write("left behind")
 
-    asyncio.run(leave())
+    finish(leave())
     table.gate.set()
     assert write(writer, "word") == [4]
     assert rows() == ["left behind", "word"]
@@ -245,7 +253,7 @@ def test_stop_writes_what_is_queued_and_ends_the_thread(table: Table, writer: Gr
         for number in range(600):
             writer.post(f"posted {number}")
 
-    asyncio.run(leave_much())
+    finish(leave_much())
     writer.stop()
     assert len(rows()) == 1200
     assert threads() == []
