@@ -116,6 +116,14 @@ def test_the_least_number_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_sentence(refused.value, "at least 1024")
 
 
+@pytest.mark.parametrize("value", ["65536", "9" * 5000])
+def test_the_most_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(NAME, value)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.whole_number(NAME, 8000, at_most=65535)
+    assert_sentence(refused.value, NAME, "at most 65535")
+
+
 def test_the_choices_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NAME, "xml")
     with pytest.raises(ImproperlyConfigured) as refused:

@@ -149,6 +149,8 @@ WRONG_USAGES = [
     {"prompt_tokens": 19.0, "completion_tokens": 10},
     {"prompt_tokens": -1, "completion_tokens": 10},
     {"prompt_tokens": [19], "completion_tokens": {}},
+    {"prompt_tokens": 2**63, "completion_tokens": 10},
+    {"prompt_tokens": 19, "completion_tokens": 2**64 - 1},
 ]
 
 
@@ -185,6 +187,9 @@ NO_CHOICES = {
     "message-null": b'{"choices": [{"message": null}]}',
     "message-string": b'{"choices": [{"message": "x"}]}',
     "message-array": b'{"choices": [{"message": [{"content": "x"}]}]}',
+    "content-number": b'{"choices": [{"message": {"content": 5}}]}',
+    "content-parts": b'{"choices": [{"message": {"content": [{"type": "text", "text": "x"}]}}]}',
+    "finish-object": b'{"choices": [{"message": {"content": "x"}, "finish_reason": {"a": 1}}]}',
 }
 
 
@@ -236,6 +241,9 @@ NO_DELTAS = {
     "delta-string": b'{"choices": [{"delta": "x"}]}',
     "delta-array": b'{"choices": [{"delta": [{"content": "x"}]}]}',
     "delta-number": b'{"choices": [{"delta": 5}]}',
+    "content-number": b'{"choices": [{"delta": {"content": 5}}]}',
+    "content-array": b'{"choices": [{"delta": {"content": ["x"]}}]}',
+    "finish-number": b'{"choices": [{"delta": {}, "finish_reason": 5}]}',
     "done-in-other-words": b"DONE",
 }
 
@@ -246,14 +254,22 @@ def test_what_is_no_event_of_an_answer(data: bytes) -> None:
         list(ADAPTER.read_event(Event(data)))
 
 
-WORDS = st.sampled_from(["choices", "message", "delta", "content", "usage", "prompt_tokens", "error", "model", "x"])
+WORDS = st.sampled_from(
+    ["choices", "message", "delta", "content", "usage", "prompt_tokens", "error", "model", "finish_reason"]
+)
 LEAVES = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3)
 ANYTHING = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=4))
 
 
 @given(answer=st.dictionaries(WORDS, ANYTHING, max_size=5))
 @settings(max_examples=300, deadline=None, database=None)
-def test_nothing_that_a_vendor_says_raises_anything_else(answer: dict[str, Any]) -> None:
-    for read in (whole, event):
-        with suppress(BrokenAnswer):
-            read(answer)
+def test_whatever_a_vendor_says_it_is_a_chunk_or_broken(answer: dict[str, Any]) -> None:
+    chunks: list[Chunk] = []
+    with suppress(BrokenAnswer):
+        chunks.append(whole(answer))
+    with suppress(BrokenAnswer):
+        chunks += event(answer)
+    for chunk in chunks:
+        assert isinstance(chunk.text, str)
+        assert isinstance(chunk.model, str)
+        assert chunk.finish_reason is None or isinstance(chunk.finish_reason, str)

@@ -142,6 +142,21 @@ async def test_a_refused_connection(transport: AiohttpTransport) -> None:
     assert refused.value.retryable
 
 
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        pytest.param("http://a..b/", {}, id="empty-label"),
+        pytest.param(f"http://{'a' * 64}.example/", {}, id="label-too-long"),
+        pytest.param("http://.example/", {}, id="leading-dot"),
+        pytest.param("http://127.0.0.1:99999/", {}, id="port-out-of-range"),
+        pytest.param("http://127.0.0.1:1/", {"authorization": "Bearer x\r\nX-Injected: y"}, id="line-end-in-header"),
+    ],
+)
+async def test_what_cannot_be_sent(transport: AiohttpTransport, url: str, headers: dict[str, str]) -> None:
+    with pytest.raises(ConnectFailed):
+        await fetch(transport, httpx.Request("GET", url, headers=headers))
+
+
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 

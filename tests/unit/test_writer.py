@@ -226,7 +226,10 @@ def test_one_who_is_cancelled_harms_nobody_and_is_told_of(table: Table) -> None:
     assert complaints == []
 
 
-def test_an_event_loop_that_has_gone_harms_nobody(table: Table, writer: GroupWriter[str, int]) -> None:
+def test_an_event_loop_that_has_gone_harms_nobody_and_is_told_of(table: Table) -> None:
+    unclaimed: list[str] = []
+    writer = GroupWriter[str, int]("writer-under-test", table, unclaimed.append)
+
     async def leave() -> None:
         table.gate.clear()
         writer.write("left behind")
@@ -234,7 +237,9 @@ def test_an_event_loop_that_has_gone_harms_nobody(table: Table, writer: GroupWri
     finish(leave())
     table.gate.set()
     assert write(writer, "word") == [4]
+    writer.stop()
     assert rows() == ["left behind", "word"]
+    assert unclaimed == ["left behind"]
 
 
 def test_two_event_loops_at_once(table: Table, writer: GroupWriter[str, int]) -> None:
