@@ -17,6 +17,7 @@ from proxyproject import env
 
 _WELL_KNOWN = ("changeme", "change-me", "secret", "insecure", "password", "example", "your-")
 _SHORTEST_SECRET_KEY = 32  # characters
+_FERNET_KEY = 44  # characters
 
 
 def make_directory(var_dir: Path) -> None:
@@ -92,8 +93,12 @@ def encryption_keys(var_dir: Path, *, may_make: bool) -> list[str]:
         hint=hint,
     )
     keys = [key.strip() for key in value.split(",") if key.strip()]
+    if not keys:
+        raise ImproperlyConfigured(f"GATEWAY_ENCRYPTION_KEYS holds no key. Make one: {hint}")
     for position, key in enumerate(keys, start=1):
         try:
+            if len(key) != _FERNET_KEY:  # what is longer would be cut at the padding, and what follows lost
+                raise ValueError
             Fernet(key)
         except ValueError as error:
             raise ImproperlyConfigured(

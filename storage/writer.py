@@ -102,8 +102,11 @@ class GroupWriter(Generic[Item, Result]):
         while not stopping:
             awaited, stopping = self._collect()
             # In two transactions: whoever waits need not wait for what nobody waits for.
-            self._write_group(awaited)
-            kept = self._write_group([*kept, *self._take_posted()])
+            try:
+                self._write_group(awaited)
+                kept = self._write_group([*kept, *self._take_posted()])
+            except Exception:  # the thread must live: everybody after this one waits for it
+                logger.exception("A group could not be written.")
             if kept and not stopping:
                 time.sleep(_RETRY_PAUSE)
         kept = self._write_group([*kept, *self._take_posted()])  # what the last group itself gave rise to

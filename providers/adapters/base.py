@@ -81,7 +81,7 @@ class HttpAdapter(ABC):
         yield self.read_whole(await read_body(response))
 
     async def _streamed(self, response: httpx.Response) -> AsyncGenerator[Chunk, None]:
-        if not response.headers.get("content-type", "").startswith("text/event-stream"):
+        if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
             raise BrokenAnswer(f"a stream was asked for and {response.headers.get('content-type')!r} came")
         reader = EventReader()
         pieces = body_pieces(response)

@@ -100,7 +100,7 @@ def _usage(answer: Mapping[str, Any]) -> Usage | None:
     if not isinstance(usage, dict):
         return None
     sent, received = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not isinstance(sent, int) or not isinstance(received, int):
+    if type(sent) is not int or type(received) is not int:  # a bool is an int too
         return None
     return Usage(sent, received) if 0 <= sent <= _MOST_TOKENS and 0 <= received <= _MOST_TOKENS else None
 

@@ -81,9 +81,9 @@ def retry_after(value: str | None) -> int | None:
     if not value:
         return None
     if value.isascii() and value.isdigit():
-        return min(int(value[:9]), _LONGEST_WAIT)
+        return min(int(value.lstrip("0")[:9] or "0"), _LONGEST_WAIT)
     try:
         wait = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return max(0, min(round(wait), _LONGEST_WAIT))

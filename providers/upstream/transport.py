@@ -99,6 +99,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             refuse_private_literal(request.url.host)
         try:
             async with asyncio.timeout_at(deadline) as limit:
+                _when_connected.set(None)  # not the last call's, when one task makes several
                 if timeouts.first_byte is not None:
                     wait = timeouts.first_byte
                     _when_connected.set(lambda: limit.reschedule(_sooner(clock() + wait, deadline)))

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -53,30 +54,42 @@ def test_made_files_are_for_their_owner_alone(tmp_path: Path, mask: int) -> None
     assert modes == {"secret_key": 0o600, "encryption_keys": 0o600}, "and no draft is left"
 
 
+# Makes secrets in one directory after another, each at a moment that all makers agree on.
+MAKER = """
+import sys, time
+from pathlib import Path
+from proxyproject.secret_files import encryption_keys, secret_key
+
+print("ready", flush=True)
+start = float(sys.stdin.readline())
+for turn in range(20):
+    var_dir = Path(sys.argv[1], str(turn))
+    time.sleep(max(0, start + turn * 0.03 - time.time() - 0.01))
+    while time.time() < start + turn * 0.03:
+        pass
+    print(secret_key(var_dir, may_make=True), *encryption_keys(var_dir, may_make=True))
+"""
+
+
 def test_first_runs_at_once_agree(tmp_path: Path) -> None:
-    script = (
-        "import sys, time; from pathlib import Path; from proxyproject import secret_files as s\n"
-        "print('ready', flush=True); sys.stdin.readline()\n"
-        "var_dir = Path(sys.argv[1])\n"
-        "print(s.secret_key(var_dir, may_make=True), *s.encryption_keys(var_dir, may_make=True))"
-    )
-    command = [sys.executable, "-c", script, str(tmp_path / "var")]
+    command = [sys.executable, "-c", MAKER, str(tmp_path)]
     makers = [
-        subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(6)
+        subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)
     ]
     for maker in makers:
         assert maker.stdout is not None
         assert maker.stdout.readline() == "ready\n"
+    start = f"{time.time() + 0.1}\n"
     for maker in makers:
         assert maker.stdin is not None
-        maker.stdin.write("\n")
+        maker.stdin.write(start)
         maker.stdin.flush()
     told = {maker.communicate(timeout=20)[0] for maker in makers}
     assert len(told) == 1
-    assert told.pop().split() == [
-        (tmp_path / "var/secret_key").read_text(encoding="ascii"),
-        (tmp_path / "var/encryption_keys").read_text(encoding="ascii"),
-    ]
+    for turn, line in enumerate(told.pop().splitlines()):
+        held = [(tmp_path / str(turn) / name).read_text(encoding="ascii") for name in ("secret_key", "encryption_keys")]
+        assert line.split() == held
+    assert [maker.returncode for maker in makers] == [0] * 4
 
 
 def test_what_is_given_wins_and_nothing_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
