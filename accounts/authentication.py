@@ -63,14 +63,6 @@ async def authenticate(headers: Mapping[str, str], *, fresh: bool = False) -> Pr
     return principal
 
 
-async def require(headers: Mapping[str, str]) -> Principal:
-    """As authenticate, but raises NotAuthenticated when there is no credential."""
-    principal = await authenticate(headers)
-    if principal is None:
-        raise NotAuthenticated(f"This path needs a credential. {_HOW}")
-    return principal
-
-
 def forget(digest: str) -> None:
     """Makes this process ask the database for that token again."""
     _remembered.pop(digest, None)

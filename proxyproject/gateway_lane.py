@@ -7,7 +7,6 @@ URL resolver and CORS middleware, and runs async views only. Nothing here may to
 
 import asyncio
 import io
-import logging
 from contextlib import aclosing
 from typing import cast
 
@@ -24,8 +23,6 @@ from providers.gateway import CLIENT_LEFT
 from proxyproject.request_log import Receive, Scope, Send
 from web import problems
 from web.streams import ReleasedStream
-
-logger = logging.getLogger("gateway.lane")
 
 
 class GatewayLane(ASGIHandler):
