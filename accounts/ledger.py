@@ -5,9 +5,10 @@ admission. Nobody waits for a settlement; while the database is away it is kept 
 """
 
 import asyncio
+import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,12 +26,35 @@ from storage.writer import GroupWriter
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """How much went in and came out. `estimated`: counted by us, not by the vendor."""
+class Consumption:
+    """What a call took, in tokens: `cached` and `cache_write` are part of the input, `reasoning` of the output.
+
+    measures: whatever else its vendor counts, by name. `estimated`: counted by us, not by the vendor.
+    """
 
     input: int = 0
     output: int = 0
+    cached: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+    measures: Mapping[str, float] | None = None
     estimated: bool = False
+
+    def columns(self) -> tuple[Any, ...]:
+        """The values of CONSUMED."""
+        measures = None if self.measures is None else json.dumps(dict(self.measures))
+        return (self.input, self.output, self.cached, self.cache_write, self.reasoning, measures, self.estimated)
+
+
+CONSUMED = (
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "measures",
+    "estimated",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +87,7 @@ class AttemptRecord:
     key_hint: str
     state: CallState
     status: int | None
-    tokens: Tokens
+    consumption: Consumption
     first_byte_ms: int | None
     duration_ms: int
 
@@ -74,7 +98,7 @@ class Settlement:
 
     call_id: UUID
     state: CallState
-    tokens: Tokens
+    consumption: Consumption
     attempts: tuple[AttemptRecord, ...]
     closed_at: datetime
 
@@ -106,15 +130,15 @@ async def admit(admission: Admission) -> Hold:
     return hold
 
 
-def settle(hold: Hold, state: CallState, tokens: Tokens, attempts: Sequence[AttemptRecord]) -> None:
+def settle(hold: Hold, state: CallState, consumption: Consumption, attempts: Sequence[AttemptRecord]) -> None:
     """Closes a call. Settling one a second time changes nothing."""
-    writer.post(Settlement(hold.call_id, state, tokens, tuple(attempts), timezone.now()))
+    writer.post(Settlement(hold.call_id, state, consumption, tuple(attempts), timezone.now()))
 
 
 def _close_unclaimed(item: Hold | Settlement) -> None:
     """Closes a call whose caller was cancelled while it was opened."""
     if isinstance(item, Hold):
-        settle(item, CallState.CLIENT_GONE, Tokens(), ())
+        settle(item, CallState.CLIENT_GONE, Consumption(), ())
 
 
 def _apply(items: Sequence[Hold | Settlement]) -> Sequence[Exception | None]:
@@ -174,15 +198,11 @@ _insert_calls = RowInsert(
         "model",
         "streamed",
         "state",
-        "input_tokens",
-        "output_tokens",
-        "estimated",
+        *CONSUMED,
         "opened_at",
     ],
 )
-_close_calls = RowUpdate(
-    Call, ["state", "input_tokens", "output_tokens", "estimated", "closed_at", "id"], f"state = '{CallState.OPEN}'"
-)
+_close_calls = RowUpdate(Call, ["state", *CONSUMED, "closed_at", "id"], f"state = '{CallState.OPEN}'")
 _insert_attempts = RowInsert(
     Attempt,
     [
@@ -193,32 +213,30 @@ _insert_attempts = RowInsert(
         "key_hint",
         "state",
         "status",
-        "input_tokens",
-        "output_tokens",
-        "estimated",
+        *CONSUMED,
         "first_byte_ms",
         "duration_ms",
     ],
 )
 
 
+_NOTHING = Consumption().columns()
+
+
 def _call_row(hold: Hold) -> tuple[Any, ...]:
     admission, principal = hold.admission, hold.admission.principal
     about = (admission.surface, admission.provider, admission.model[:200], admission.streamed)
     who = (admission.request_id, principal.user_id, principal.token_id)
-    return (hold.call_id, *who, *about, CallState.OPEN.value, 0, 0, False, hold.opened_at)
+    return (hold.call_id, *who, *about, CallState.OPEN.value, *_NOTHING, hold.opened_at)
 
 
 def _closing_row(settlement: Settlement) -> tuple[Any, ...]:
-    tokens = settlement.tokens
-    spent = (tokens.input, tokens.output, tokens.estimated)
-    return (settlement.state.value, *spent, settlement.closed_at, settlement.call_id)
+    return (settlement.state.value, *settlement.consumption.columns(), settlement.closed_at, settlement.call_id)
 
 
 def _attempt_row(call_id: UUID, position: int, record: AttemptRecord) -> tuple[Any, ...]:
     what = (record.provider, record.model[:200], record.key_hint, record.state.value, record.status)
-    tokens = (record.tokens.input, record.tokens.output, record.tokens.estimated)
-    return (call_id, position, *what, *tokens, record.first_byte_ms, record.duration_ms)
+    return (call_id, position, *what, *record.consumption.columns(), record.first_byte_ms, record.duration_ms)
 
 
 writer: GroupWriter[Hold | Settlement, None] = GroupWriter("ledger-writer", _apply, _close_unclaimed)

@@ -112,6 +112,7 @@ def endpoint(provider: Provider) -> Endpoint:
         key=_active_secret(provider),
         needs_key=kind.needs_key,
         needs_model=kind.needs_model,
+        wire=kind.wire,
         default_model=provider.default_model,
         models=tuple(provider.models),
         default_max_tokens=provider.default_max_tokens,

@@ -2,6 +2,7 @@
 
 ProviderError
 ├── ProviderNotFound        no provider of that name
+├── ModelNotFound           no provider serves that model
 ├── ProviderUnavailable     known, but disabled or without a key
 ├── RequestNotPossible      the request cannot be sent to this provider as it is
 └── UpstreamError           the vendor was asked, or the asking failed
@@ -31,12 +32,27 @@ class ProviderNotFound(ProviderError):
         super().__init__(f"Provider '{name}' not found. GET /api/providers lists those that exist.")
 
 
+class ModelNotFound(ProviderError):
+    """No provider serves that model."""
+
+    def __init__(self, model: str) -> None:
+        shown = model if len(model) <= 100 else f"{model[:100]}…"
+        super().__init__(f"No provider serves the model '{shown}'. Write `provider/model`; GET /v1/models lists some.")
+
+
 class ProviderUnavailable(ProviderError):
     """The provider exists and cannot be used now; the message says why and is safe to show."""
 
 
 class RequestNotPossible(ProviderError):
-    """This provider cannot take the request; the message says what to change and is safe to show."""
+    """This provider cannot take the request; the message says what to change and is safe to show.
+
+    `status` is the HTTP status that its vendor's own clients know for it.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class UpstreamError(ProviderError):

@@ -7,18 +7,20 @@ an error with its status; then the caller takes the answer whole or piece by pie
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from accounts import ledger
-from accounts.ledger import Admission, AttemptRecord, Hold, Tokens
+from accounts.ledger import Admission, AttemptRecord, Consumption, Hold
 from accounts.models import CallState
 from accounts.principal import Principal
 from providers import directory, routing
+from providers.adapters.base import Opened
 from providers.adapters.registry import adapter_for
+from providers.conversation import ToolCall
 from providers.errors import (
     AnswerTimeout,
     ConnectTimeout,
@@ -30,7 +32,7 @@ from providers.errors import (
     UpstreamError,
 )
 from providers.routing import PlannedAttempt
-from providers.types import Chunk, GenerateRequest, Usage
+from providers.types import Chunk, Head, ToolCallPiece, Usage, Wanted
 from providers.upstream.client import send
 
 logger = logging.getLogger("gateway.calls")
@@ -48,19 +50,21 @@ class Completion:
     model: str
     provider: str
     finish_reason: str | None
+    tool_calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
 
 
-async def open_answer(principal: Principal, request: GenerateRequest, *, request_id: str, surface: str) -> "Answer":
+async def open_answer(principal: Principal, wanted: Wanted, *, request_id: str, surface: str) -> "Answer":
     """Admits a call and opens its answer, up to the first piece. The caller must close what this returns.
 
     Raises ProviderError, NotAuthenticated or StorageUnavailable; then nothing is left open.
     """
-    plan = routing.route(request, await directory.current())
+    plan = routing.route(wanted, await directory.current())
     first = plan[0]
     hold = await ledger.admit(
-        Admission(principal, request_id, surface, first.endpoint.name, first.model, streamed=request.stream)
+        Admission(principal, request_id, surface, first.endpoint.name, first.model, streamed=wanted.stream)
     )
-    answer = Answer(hold, request)
+    answer = Answer(hold, wanted)
     try:
         await answer.open(plan)
     except BaseException as error:
@@ -76,13 +80,14 @@ class Answer:
     error it is that error, and closed before either the client has gone.
     """
 
-    def __init__(self, hold: Hold, request: GenerateRequest) -> None:
+    def __init__(self, hold: Hold, wanted: Wanted) -> None:
         self.call_id = hold.call_id
+        self.head: Head | None = None  # of a relayed answer, whose chunks carry the bytes
         self.finish_reason: str | None = None
         self.model = ""
         self.provider = ""
         self._hold = hold
-        self._request = request
+        self._wanted = wanted
         self._attempts: list[AttemptRecord] = []
         self._attempt: PlannedAttempt | None = None
         self._upstream = AsyncExitStack()
@@ -116,15 +121,31 @@ class Answer:
         self.provider, self.model = planned.endpoint.name, planned.model
 
     async def _open_attempt(self, planned: PlannedAttempt) -> None:
-        adapter = adapter_for(planned.endpoint.type)
-        request = replace(self._request, model=planned.model)
-        self._chunks = await self._upstream.enter_async_context(adapter.answer(planned.endpoint, request, send))
+        opened = await self._upstream.enter_async_context(self._asked(planned))
+        self._chunks, self.head = opened.chunks, opened.head
         try:
             self._first = await anext(self._chunks)
         except StopAsyncIteration:
             raise Truncated("an answer without a single chunk") from None
         self._first_byte_ms = round((time.monotonic() - self._started) * 1000)
         self.model = self.model or self._first.model
+
+    def _asked(self, planned: PlannedAttempt) -> AbstractAsyncContextManager[Opened]:
+        """The request in the form that the provider takes: relayed where it speaks the caller's wire format."""
+        endpoint, native = planned.endpoint, self._wanted.native
+        adapter = adapter_for(endpoint.type)
+        if native is not None and native.wire in {"", endpoint.wire}:
+            return adapter.relay(
+                endpoint, native if native.model is None else replace(native, model=planned.model), send
+            )
+        if self._wanted.translate is None:
+            raise RequestNotPossible(f"Provider '{endpoint.name}' has nothing that answers this path.", status=404)
+        return adapter.answer(endpoint, replace(self._wanted.translate(), model=planned.model), send)
+
+    @property
+    def whole_body(self) -> bytes | None:
+        """A relayed answer's body, if all of it is there already."""
+        return self._first.raw if self.head is not None and self._first is not None and self._first.end else None
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
         """The answer piece by piece. Raises UpstreamError."""
@@ -147,14 +168,25 @@ class Answer:
 
     async def collect(self) -> Completion:
         """The rest of the answer as a whole. Raises UpstreamError."""
-        text = [chunk.text async for chunk in self.chunks()]
-        return Completion("".join(text), self.model, self.provider, self.finish_reason)
+        chunks = [chunk async for chunk in self.chunks()]
+        calls = tool_calls(piece for chunk in chunks for piece in chunk.tool_calls)
+        return Completion(
+            "".join(chunk.text for chunk in chunks),
+            self.model,
+            self.provider,
+            self.finish_reason,
+            calls,
+            "".join(chunk.reasoning for chunk in chunks),
+        )
 
     def _note(self, chunk: Chunk) -> None:
-        self._relayed_bytes += len(chunk.text.encode())
-        self._finished = chunk.end
+        self._relayed_bytes += len(chunk.text.encode()) + len(chunk.reasoning.encode())
+        self._relayed_bytes += sum(len(piece.arguments.encode()) for piece in chunk.tool_calls)
+        self._finished = chunk.end and chunk.flaw is None
+        self._failure = chunk.flaw or self._failure
         self.finish_reason = chunk.finish_reason or self.finish_reason
         self._usage = chunk.usage or self._usage
+        self.model = chunk.model or self.model
 
     async def aclose(self, error: BaseException | None = None) -> None:
         """Closes the upstream and settles the call. Harmless the second time."""
@@ -168,7 +200,7 @@ class Answer:
             state = CallState.DONE if self._finished else _state_of(self._failure)
             if self._attempt is not None:
                 self._attempts.append(self._record(state, self._failure))
-            ledger.settle(self._hold, state, self.tokens, self._attempts)
+            ledger.settle(self._hold, state, self.consumption, self._attempts)
 
     async def _close_upstream(self) -> None:
         try:
@@ -187,30 +219,36 @@ class Answer:
             key_hint=self._attempt.endpoint.key_hint,
             state=state,
             status=error.status if isinstance(error, StatusError) else None,
-            tokens=self.tokens,
+            consumption=self.consumption,
             first_byte_ms=self._first_byte_ms,
             duration_ms=round((time.monotonic() - self._started) * 1000),
         )
 
     @property
-    def tokens(self) -> Tokens:
+    def consumption(self) -> Consumption:
         """What the vendor reported; else an estimate, if the vendor was asked and did not refuse."""
-        if self._usage is not None:
-            return Tokens(self._usage.input, self._usage.output)
+        if (used := self._usage) is not None:
+            return Consumption(
+                used.input, used.output, used.cached, used.cache_write, used.reasoning, used.measures or None
+            )
         if self._attempt is None or isinstance(self._failure, NotSent | StatusError | RequestNotPossible):
-            return Tokens()
+            return Consumption()
         output = -(-self._relayed_bytes // _BYTES_PER_TOKEN)
-        return Tokens(-(-self._request.prompt_bytes // _BYTES_PER_TOKEN), output, estimated=True)
+        return Consumption(-(-self._wanted.prompt_bytes // _BYTES_PER_TOKEN), output, estimated=True)
 
-    def usage(self) -> dict[str, int | bool]:
-        """The tokens in the provider kit's words."""
-        tokens = self.tokens
-        usage: dict[str, int | bool] = {
-            "prompt_tokens": tokens.input,
-            "completion_tokens": tokens.output,
-            "total_tokens": tokens.input + tokens.output,
+    def usage(self) -> dict[str, Any]:
+        """What was used, in the kit's words; OpenAI's details only where they say something."""
+        used = self.consumption
+        usage: dict[str, Any] = {
+            "prompt_tokens": used.input,
+            "completion_tokens": used.output,
+            "total_tokens": used.input + used.output,
         }
-        return {**usage, "estimated": True} if tokens.estimated else usage
+        if used.cached:
+            usage["prompt_tokens_details"] = {"cached_tokens": used.cached}
+        if used.reasoning:
+            usage["completion_tokens_details"] = {"reasoning_tokens": used.reasoning}
+        return {**usage, "estimated": True} if used.estimated else usage
 
     async def __aenter__(self) -> Self:
         return self
@@ -219,6 +257,15 @@ class Answer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose(error)
+
+
+def tool_calls(pieces: Iterable[ToolCallPiece]) -> tuple[ToolCall, ...]:
+    """Whole tool calls out of their pieces."""
+    calls: dict[int, ToolCall] = {}
+    for piece in pieces:
+        known = calls.get(piece.index, ToolCall("", "", ""))
+        calls[piece.index] = ToolCall(piece.id or known.id, piece.name or known.name, known.arguments + piece.arguments)
+    return tuple(calls[index] for index in sorted(calls))
 
 
 def _state_of(error: BaseException | None) -> CallState:

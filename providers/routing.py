@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from providers.errors import ProviderNotFound, ProviderUnavailable, RequestNotPossible
-from providers.types import Endpoint, GenerateRequest
+from providers.errors import ModelNotFound, ProviderNotFound, ProviderUnavailable, RequestNotPossible
+from providers.types import ByModel, ByName, ByType, Endpoint, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,35 +16,51 @@ class PlannedAttempt:
     reason: str
 
 
-def route(request: GenerateRequest, providers: Mapping[str, Endpoint]) -> tuple[PlannedAttempt, ...]:
+def route(wanted: Wanted, providers: Mapping[str, Endpoint]) -> tuple[PlannedAttempt, ...]:
     """The attempts to make, in order.
 
-    Raises ProviderNotFound, ProviderUnavailable, or RequestNotPossible when the chosen provider cannot take it.
+    Raises ProviderNotFound, ModelNotFound, ProviderUnavailable, or RequestNotPossible when the chosen provider cannot
+    take it.
     """
-    endpoint, reason = _choose(request.provider, providers)
+    endpoint, model, reason = _choose(wanted, providers)
     if not endpoint.enabled:
         raise ProviderUnavailable(f"Provider '{endpoint.name}' is disabled. Choose another, or ask an administrator.")
     if endpoint.needs_key and not endpoint.key:
         raise ProviderUnavailable(f"Provider '{endpoint.name}' has no key. An administrator must add one.")
-    model = request.model or endpoint.default_model
-    if endpoint.needs_model and not model:
+    if wanted.native is None or wanted.native.model is not None:  # else what is asked for is between caller and vendor
+        _check_model(endpoint, model)
+    if wanted.prompt_chars > endpoint.max_prompt_chars:
+        raise RequestNotPossible(
+            f"The prompt has {wanted.prompt_chars} characters; provider '{endpoint.name}' takes"
+            f" {endpoint.max_prompt_chars}."
+        )
+    return (PlannedAttempt(endpoint, model or endpoint.default_model, reason),)
+
+
+def _check_model(endpoint: Endpoint, model: str) -> None:
+    if endpoint.needs_model and not (model or endpoint.default_model):
         raise RequestNotPossible(f"Name a 'model': provider '{endpoint.name}' has no default model.")
-    if endpoint.models and request.model and request.model not in endpoint.models:
+    if endpoint.models and model and model not in endpoint.models:
         known = ", ".join(endpoint.models[:10])
         raise RequestNotPossible(f"Provider '{endpoint.name}' has no model of that name. It has: {known}.")
-    characters = sum(len(message.content) for message in request.messages)
-    if characters > endpoint.max_prompt_chars:
-        raise RequestNotPossible(
-            f"The prompt has {characters} characters; provider '{endpoint.name}' takes {endpoint.max_prompt_chars}."
-        )
-    return (PlannedAttempt(endpoint, model, reason),)
 
 
-def _choose(name: str, providers: Mapping[str, Endpoint]) -> tuple[Endpoint, str]:
-    if name:
-        if name not in providers:
-            raise ProviderNotFound(name)
-        return providers[name], "named in the request"
+def _choose(wanted: Wanted, providers: Mapping[str, Endpoint]) -> tuple[Endpoint, str, str]:
+    match wanted.target:
+        case ByName(name, model) if name:
+            if name not in providers:
+                raise ProviderNotFound(name)
+            return providers[name], model, "named in the request"
+        case ByName(_, model):
+            endpoint, reason = _default(providers)
+            return endpoint, model, reason
+        case ByModel(model):
+            return _serving(model, providers)
+        case ByType(kind):
+            return _of_type(kind, providers), "", f"the first enabled provider of type {kind}"
+
+
+def _default(providers: Mapping[str, Endpoint]) -> tuple[Endpoint, str]:
     enabled = [endpoint for endpoint in providers.values() if endpoint.enabled]
     for endpoint in enabled:
         if endpoint.is_default:
@@ -52,3 +68,25 @@ def _choose(name: str, providers: Mapping[str, Endpoint]) -> tuple[Endpoint, str
     if len(enabled) == 1:
         return enabled[0], "the only enabled provider"
     raise RequestNotPossible("Name a 'provider': there is no default one. An administrator can set one in the admin.")
+
+
+def _serving(model: str, providers: Mapping[str, Endpoint]) -> tuple[Endpoint, str, str]:
+    """Who serves a model, in this order: `provider/model`, a model that somebody lists, a provider's name."""
+    name, slash, rest = model.partition("/")
+    if slash and rest and name in providers:
+        return providers[name], rest, "named before the model"
+    enabled = [endpoint for endpoint in providers.values() if endpoint.enabled]
+    for endpoint in sorted(enabled, key=lambda endpoint: not endpoint.is_default):
+        if model and (model in endpoint.models or model == endpoint.default_model):
+            return endpoint, model, "serves this model"
+    if model in providers:
+        return providers[model], "", "named as the model"
+    raise ModelNotFound(model)
+
+
+def _of_type(kind: str, providers: Mapping[str, Endpoint]) -> Endpoint:
+    """The first enabled provider of a type by name; the default one before all others."""
+    found = [endpoint for endpoint in providers.values() if endpoint.enabled and endpoint.type == kind]
+    if not found:
+        raise ProviderUnavailable(f"There is no enabled provider of type '{kind}'. An administrator can add one.")
+    return min(found, key=lambda endpoint: (not endpoint.is_default, endpoint.name))

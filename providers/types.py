@@ -1,59 +1,134 @@
 """The values that providers work with. Nothing here imports Django or knows a vendor."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-Role = Literal["system", "user", "assistant", "tool"]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation."""
-
-    role: Role
-    content: str
+from providers.conversation import GenerateRequest
+from providers.errors import UpstreamError
 
 
 @dataclass(frozen=True, slots=True)
-class GenerateRequest:
-    """What a caller wants generated, in no vendor's words.
+class NativeRequest:
+    """A request in a vendor's own wire format, to be relayed.
 
-    model is empty where the provider's default is wanted. max_tokens limits the answer; None leaves it to the
-    provider's default_max_tokens. temperature None leaves it to the vendor.
+    path and query are raw, as they came; path is empty or begins with a slash, and both are below the provider's base
+    URL. headers are the caller's, unfiltered, with names in lower case. model: what stands in the body in place of the
+    caller's; None leaves the body as it came, byte for byte. origin: the caller's own address of the place that path
+    is below, for the vendors that answer with addresses.
     """
 
-    messages: tuple[Message, ...]
+    wire: str
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    model: str | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ByName:
+    """The provider of that name; the default one where it is empty."""
+
     provider: str = ""
     model: str = ""
-    max_tokens: int | None = None
-    temperature: float | None = None
-    stream: bool = False
-    metadata: Mapping[str, Any] | None = None
 
-    @property
-    def prompt_bytes(self) -> int:
-        """The size of all text that would be sent, in UTF-8 bytes."""
-        return sum(len(message.content.encode()) for message in self.messages)
+
+@dataclass(frozen=True, slots=True)
+class ByModel:
+    """Whatever provider serves a model: `provider/model`, a model that some provider lists, or a provider's name."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByType:
+    """The first enabled provider of a type."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A call as an edge asks for it: which provider, and the request in one form or in both.
+
+    A native request is relayed to a provider that speaks its wire format (an empty one is spoken by all). To any other
+    goes what `translate` returns; it raises RequestNotPossible for what it cannot read. prompt_chars and prompt_bytes
+    are the size of the text in it, for limits and estimates.
+    """
+
+    target: ByName | ByModel | ByType
+    stream: bool
+    prompt_chars: int
+    prompt_bytes: int
+    native: NativeRequest | None = None
+    translate: Callable[[], GenerateRequest] | None = None
+
+    @classmethod
+    def generation(cls, provider: str, request: GenerateRequest) -> "Wanted":
+        """A request that is in no vendor's words to begin with."""
+        return cls(
+            ByName(provider, request.model),
+            request.stream,
+            request.prompt_chars,
+            request.prompt_bytes,
+            translate=lambda: request,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a vendor reported, in tokens. `input` includes cached ones, `output` reasoning."""
+    """What a vendor reported.
 
-    input: int
-    output: int
+    In tokens: `input` includes those read from a cache (`cached`) and written to one (`cache_write`), `output` includes
+    `reasoning`. measures: what else it counts, by name: characters, images, audio_seconds, billable_units, credits.
+    """
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallPiece:
+    """A piece of a tool call: id and name come with the first of an index, arguments grow with each."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of an answer, whole answers included. `end`: nothing of the answer comes after it."""
+    """A piece of an answer, whole answers included. `end`: nothing of the answer comes after it.
+
+    finish_reason: stop, length, tool_calls or content_filter. raw: in a relayed answer the bytes for the caller; then
+    the rest is what was read along. flaw: in a relayed answer what was wrong with it.
+    """
 
     text: str = ""
     finish_reason: str | None = None
     usage: Usage | None = None
     model: str = ""
     end: bool = False
+    reasoning: str = ""
+    tool_calls: tuple[ToolCallPiece, ...] = ()
+    raw: bytes = b""
+    flaw: UpstreamError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and headers of a relayed answer, such as may be shown to the caller."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +159,7 @@ class Endpoint:
     max_prompt_chars: int = 400_000
     needs_key: bool = False
     needs_model: bool = False
+    wire: str = ""
     enabled: bool = True
     is_default: bool = False
     allow_private_network: bool = False

@@ -8,6 +8,24 @@ from django.conf import settings
 from django.db import models
 
 
+class Consumed(models.Model):
+    """What a call, or one attempt at it, took."""
+
+    input_tokens = models.PositiveBigIntegerField(default=0)
+    output_tokens = models.PositiveBigIntegerField(default=0)
+    cached_tokens = models.PositiveBigIntegerField(default=0, help_text="Read from the vendor's cache; part of input.")
+    cache_write_tokens = models.PositiveBigIntegerField(default=0, help_text="Put into it; part of input.")
+    reasoning_tokens = models.PositiveBigIntegerField(default=0, help_text="Thought and not said; part of output.")
+    measures = models.JSONField(
+        null=True,
+        help_text="What else the vendor counts, by name: characters, images, audio_seconds, billable_units, credits.",
+    )
+    estimated = models.BooleanField(default=False, help_text="Counted by the gateway, not by the vendor.")
+
+    class Meta:
+        abstract = True
+
+
 class CallState(models.TextChoices):
     """How a call stands, or how it ended."""
 
@@ -21,7 +39,7 @@ class CallState(models.TextChoices):
     INTERNAL_ERROR = "internal_error", "Internal error"
 
 
-class Call(models.Model):
+class Call(Consumed):
     """One admitted call. `estimated`: the vendor reported no usage, or the call was cut before it did."""
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -33,9 +51,6 @@ class Call(models.Model):
     model = models.CharField(max_length=200, blank=True)
     streamed = models.BooleanField(default=False)
     state = models.CharField(max_length=16, choices=CallState, default=CallState.OPEN)
-    input_tokens = models.PositiveBigIntegerField(default=0)
-    output_tokens = models.PositiveBigIntegerField(default=0)
-    estimated = models.BooleanField(default=False)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
 
@@ -57,7 +72,7 @@ class Call(models.Model):
         return f"{self.provider} {self.model} {self.state}"
 
 
-class Attempt(models.Model):
+class Attempt(Consumed):
     """One execution of a call at a vendor. A fallback makes two, a race several."""
 
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="attempts", db_index=False)
@@ -71,9 +86,6 @@ class Attempt(models.Model):
     status = models.PositiveSmallIntegerField(
         null=True, help_text="The vendor's HTTP status, where it answered with an error."
     )
-    input_tokens = models.PositiveBigIntegerField(default=0)
-    output_tokens = models.PositiveBigIntegerField(default=0)
-    estimated = models.BooleanField(default=False)
     first_byte_ms = models.PositiveIntegerField(null=True)
     duration_ms = models.PositiveIntegerField()
 

@@ -1,42 +1,63 @@
 """What an adapter is: the wire format of one vendor, and nothing else.
 
 An adapter knows neither Django nor our callers. It receives values and a way to send, yields chunks, and raises the
-errors of providers/errors.py. Streamed or not is one path: a whole answer is a stream of one chunk.
+errors of providers/errors.py. Streamed or not is one path: a whole answer is a stream of one chunk. Translated or
+relayed is one path too: a relayed answer is a stream of chunks that carry the bytes as they came.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Protocol
 
 import httpx
 
-from providers.errors import BrokenAnswer, ConnectFailed, Truncated
+from providers.adapters.bodies import body_pieces, decoded, parsed_url, raw_pieces, read_body, read_raw
+from providers.adapters.headers import RENAMED, RETURNED, RETURNED_PREFIXES, SENT, SENT_PREFIXES, passing, true_encoding
+from providers.adapters.meters import Decoded, Meter, Unread, summary
+from providers.conversation import GenerateRequest
+from providers.errors import BrokenAnswer, RequestNotPossible, StatusError, Truncated
 from providers.sse import Event, EventReader
-from providers.types import Chunk, Endpoint, GenerateRequest
-
-LARGEST_ANSWER = 64 * 1024 * 1024  # bytes of an answer that is read whole
+from providers.types import Chunk, Endpoint, Head, NativeRequest, Usage
 
 
 class Sender(Protocol):
     """The way to a vendor. The response is open; leaving the context closes it.
 
-    Raises NotSent or NoAnswer, and StatusError for an error status.
+    Raises NotSent or NoAnswer, and StatusError for an error status; with `relayed` only for a redirect and for a
+    refusal of the key.
     """
 
-    def __call__(self, endpoint: Endpoint, request: httpx.Request) -> AbstractAsyncContextManager[httpx.Response]: ...
+    def __call__(
+        self, endpoint: Endpoint, request: httpx.Request, *, relayed: bool = False
+    ) -> AbstractAsyncContextManager[httpx.Response]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An answer that has begun. `head` is there for a relayed one."""
+
+    chunks: AsyncIterator[Chunk]
+    head: Head | None = None
 
 
 class Adapter(Protocol):
     """The contract of every adapter."""
 
-    def answer(
-        self, endpoint: Endpoint, request: GenerateRequest, send: Sender
-    ) -> AbstractAsyncContextManager[AsyncIterator[Chunk]]:
+    def answer(self, endpoint: Endpoint, request: GenerateRequest, send: Sender) -> AbstractAsyncContextManager[Opened]:
         """Opens an answer. `request.model` is final. Leaving the context closes the upstream.
 
-        The last chunk has `end` set; an answer that stops before it raises Truncated. Raises UpstreamError.
+        The last chunk has `end` set; an answer that stops before it raises Truncated. Raises UpstreamError, and
+        RequestNotPossible for what the vendor has no word for.
+        """
+        ...
+
+    def relay(self, endpoint: Endpoint, request: NativeRequest, send: Sender) -> AbstractAsyncContextManager[Opened]:
+        """Opens the answer to a request in the vendor's own wire format, to be passed on as it is.
+
+        The last chunk has `end` set, and `flaw` where the answer was an error or not whole. Raises UpstreamError, and
+        RequestNotPossible for what the vendor must not be asked.
         """
         ...
 
@@ -46,34 +67,102 @@ class Adapter(Protocol):
 
 
 class HttpAdapter(ABC):
-    """An adapter for a vendor behind HTTP: three pure functions on its wire format, and this does the rest."""
+    """An adapter for a vendor behind HTTP: pure functions on its wire format, and this does the rest."""
 
     @abstractmethod
-    def build(self, endpoint: Endpoint, request: GenerateRequest) -> httpx.Request:
-        """The request to send."""
-
-    @abstractmethod
-    def read_whole(self, body: bytes) -> Chunk:
-        """The answer in a whole body. Raises BrokenAnswer."""
-
-    @abstractmethod
-    def read_event(self, event: Event) -> Iterator[Chunk]:
-        """What one event of a stream says. Raises BrokenAnswer, also for an error inside the stream."""
+    def credentials(self, endpoint: Endpoint) -> dict[str, str]:
+        """The headers that carry the provider's key."""
 
     @abstractmethod
     def build_probe(self, endpoint: Endpoint) -> httpx.Request:
         """A request that needs a valid key and costs nothing."""
 
+    def build(self, endpoint: Endpoint, request: GenerateRequest) -> httpx.Request:
+        """The request to send. Raises RequestNotPossible for what the vendor has no word for."""
+        raise RequestNotPossible(
+            f"Provider '{endpoint.name}' generates no text. Use its own API at /proxy/{endpoint.name}/."
+        )
+
+    def read_whole(self, body: bytes) -> Chunk:
+        """The answer in a whole body. Raises BrokenAnswer."""
+        raise NotImplementedError
+
+    def read_event(self, event: Event) -> Iterator[Chunk]:
+        """What one event of a stream says. Raises BrokenAnswer, also for an error inside the stream."""
+        raise NotImplementedError
+
+    # What a vendor's relayed requests need beside the key; most need nothing of it.
+
+    sent_headers: tuple[str, ...] = ()  # beginnings of the vendor's own headers that pass from caller to vendor
+    returned_headers: tuple[str, ...] = ()  # and back
+
+    def build_native(self, endpoint: Endpoint, request: NativeRequest) -> httpx.Request:
+        """The request to relay: as it came, to the vendor's address and with the provider's key."""
+        headers = passing(request.headers.items(), SENT, (*SENT_PREFIXES, *self.sent_headers))
+        headers += [("accept-encoding", "identity"), *self.credentials(endpoint).items()]
+        query = f"?{request.query}" if request.query else ""
+        return httpx.Request(
+            request.method,
+            parsed_url(f"{endpoint.base_url.rstrip('/')}{request.path}{query}"),
+            content=self.native_body(request) or None,
+            headers=headers,
+        )
+
+    def native_body(self, request: NativeRequest) -> bytes:
+        """The body to relay: as it came, unless `request.model` says otherwise."""
+        return request.body
+
+    def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
+        """Who reads a successful relayed answer along. The response's body is not read here."""
+        return Unread(Usage())
+
+    def refuses_key(self, status: int, body: bytes) -> bool:
+        """Whether an error answer is about the gateway's key, for a vendor that says so with another status."""
+        return False
+
     @asynccontextmanager
-    async def answer(
-        self, endpoint: Endpoint, request: GenerateRequest, send: Sender
-    ) -> AsyncIterator[AsyncIterator[Chunk]]:
+    async def answer(self, endpoint: Endpoint, request: GenerateRequest, send: Sender) -> AsyncIterator[Opened]:
         async with send(endpoint, self.build(endpoint, request)) as response:
             chunks = self._streamed(response) if request.stream else self._whole(response)
             async with aclosing(chunks):
-                yield chunks
+                yield Opened(chunks)
+
+    @asynccontextmanager
+    async def relay(self, endpoint: Endpoint, request: NativeRequest, send: Sender) -> AsyncIterator[Opened]:
+        async with send(endpoint, self.build_native(endpoint, request), relayed=True) as response:
+            if response.is_error:
+                body = await read_raw(response)
+                self._refuse_quoted_key(endpoint, response, body)
+                yield Opened(_refusal(response.status_code, body), self._head(response, body))
+                return
+            pieces = aiter(raw_pieces(response))
+            first = await anext(pieces, b"")
+            head = self._head(response, first)
+            meter = self.meter(endpoint, request, response)
+            if (coding := response.headers.get("content-encoding")) and true_encoding(response.headers, first):
+                meter = Decoded(meter, coding.strip().lower())
+            chunks = _relayed(first, pieces, meter, response.headers.get("content-length"))
+            async with aclosing(chunks):
+                yield Opened(chunks, head)
+
+    def _head(self, response: httpx.Response, beginning: bytes) -> Head:
+        headers = [(name.lower(), value) for name, value in response.headers.multi_items()]
+        kept = passing(headers, RETURNED | RENAMED.keys(), (*RETURNED_PREFIXES, *self.returned_headers))
+        encoding = true_encoding(response.headers, beginning)
+        return Head(
+            response.status_code,
+            tuple((RENAMED.get(n, n), value) for n, value in kept if n != "content-encoding" or encoding),
+        )
+
+    def _refuse_quoted_key(self, endpoint: Endpoint, response: httpx.Response, body: bytes) -> None:
+        """An error that is about the gateway's key, or quotes it, is not for the caller."""
+        plain = decoded(body, response.headers.get("content-encoding", ""))
+        key = endpoint.key.encode()
+        if self.refuses_key(response.status_code, plain) or (key and (key in plain or key in body)):
+            raise StatusError(401, f"a refusal of the key, as status {response.status_code}")
 
     async def probe(self, endpoint: Endpoint, send: Sender) -> None:
+        """Asks what costs nothing. Raises UpstreamError when that fails."""
         async with send(endpoint, self.build_probe(endpoint)) as response:
             await read_body(response)
 
@@ -101,37 +190,21 @@ class HttpAdapter(ABC):
         yield Chunk(end=True)  # some servers close after the last choice and send no end mark
 
 
-@lru_cache(maxsize=1024)
-def parsed_url(url: str) -> httpx.URL:
-    """An address as httpx has it; parsing takes longer than sending, and there are few. Raises ConnectFailed."""
-    try:
-        return httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise ConnectFailed(f"{url} is no address: {error}") from error
+async def _refusal(status: int, body: bytes) -> AsyncGenerator[Chunk, None]:
+    yield Chunk(raw=body, end=True, flaw=StatusError(status, "relayed"))
 
 
-async def read_body(response: httpx.Response) -> bytes:
-    """The whole body, decoded. Raises BrokenAnswer when it is larger than LARGEST_ANSWER."""
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in body_pieces(response):
-        size += len(piece)
-        if size > LARGEST_ANSWER:
-            raise BrokenAnswer("the answer is larger than any that is accepted")
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-async def body_pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    """The body as it arrives, decoded. Raises BrokenAnswer when it is not encoded as its header says."""
-    # httpx's own iterator costs as much as the whole exchange, so it is used only where there is something to decode.
-    stream: object = response.stream
-    if isinstance(stream, httpx.AsyncByteStream) and "content-encoding" not in response.headers:
-        pieces = aiter(stream)
+async def _relayed(
+    first: bytes, pieces: AsyncIterator[bytes], meter: Meter, announced: str | None
+) -> AsyncGenerator[Chunk, None]:
+    """A relayed answer as chunks. Where the first piece is all that was announced, it is the only one."""
+    if announced is not None and announced == str(len(first)):
+        yield summary((meter.feed(first), meter.finish()))
     else:
-        pieces = response.aiter_bytes()
-    try:
+        yield meter.feed(first)
         async for piece in pieces:
-            yield piece
-    except httpx.DecodingError as error:
-        raise BrokenAnswer(f"the answer's content-encoding is not true: {error}") from error
+            yield meter.feed(piece)
+        yield meter.finish()
+        return
+    async for _ in pieces:  # whoever asks again lets the connection come to its end, so that it can be used again
+        pass

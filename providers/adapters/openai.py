@@ -1,6 +1,6 @@
-"""OpenAI's chat completions, and every vendor that speaks the same.
+"""OpenAI's API, and every vendor that speaks the same.
 
-Source: https://platform.openai.com/docs/api-reference/chat
+Source: https://platform.openai.com/docs/api-reference
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,104 +9,119 @@ from typing import Any
 import httpx
 import orjson
 
-from providers.adapters.base import HttpAdapter, parsed_url
+from providers.adapters import openai_usage, splice
+from providers.adapters.base import HttpAdapter
+from providers.adapters.bodies import parsed_url
+from providers.adapters.json_values import an_object, document, mapping, sequence, text
+from providers.adapters.meters import Events, Meter
+from providers.adapters.openai_chat import chat_body
+from providers.conversation import GenerateRequest
 from providers.errors import BrokenAnswer
 from providers.sse import Event
-from providers.types import Chunk, Endpoint, GenerateRequest, Usage
+from providers.types import Chunk, Endpoint, NativeRequest, ToolCallPiece
 
-_MOST_TOKENS = 2**53  # more than any vendor can mean, and than a database column takes
+CHAT = "/chat/completions"
 
 
 class OpenAIAdapter(HttpAdapter):
-    """POST {base_url}/chat/completions."""
+    """POST {base_url}/chat/completions, and all else below base_url as it comes."""
+
+    sent_headers = ("openai-beta",)
+    returned_headers = ("openai-processing-ms", "openai-version", "openai-model")
+
+    def credentials(self, endpoint: Endpoint) -> dict[str, str]:
+        return {"authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
 
     def build(self, endpoint: Endpoint, request: GenerateRequest) -> httpx.Request:
-        body: dict[str, Any] = {
-            "model": request.model,
-            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
-            # Newer OpenAI models take only max_completion_tokens; most compatible servers take only the older name.
-            endpoint.config.get("max_tokens_field", "max_tokens"): request.max_tokens or endpoint.default_max_tokens,
-        }
-        if request.temperature is not None:
-            body["temperature"] = request.temperature
-        if request.stream:
-            body["stream"] = True
-            body["stream_options"] = {"include_usage": True}
-        headers = {**_headers(endpoint), "content-type": "application/json"}
-        return httpx.Request("POST", _url(endpoint, "chat/completions"), content=orjson.dumps(body), headers=headers)
+        headers = {**_headers(self.credentials(endpoint)), "content-type": "application/json"}
+        content = orjson.dumps(chat_body(endpoint, request))
+        return httpx.Request("POST", _url(endpoint, CHAT), content=content, headers=headers)
 
     def build_probe(self, endpoint: Endpoint) -> httpx.Request:
-        return httpx.Request("GET", _url(endpoint, "models"), headers=_headers(endpoint))
+        return httpx.Request("GET", _url(endpoint, "/models"), headers=_headers(self.credentials(endpoint)))
 
     def read_whole(self, body: bytes) -> Chunk:
-        answer = _decode(body)
-        choices = answer.get("choices")
-        if not isinstance(choices, list) or not choices:
+        answer = _sound(document(body))
+        choices = sequence(answer.get("choices"))
+        if not choices:
             raise BrokenAnswer("an answer without choices")
-        try:
-            choice = choices[0]
-            text = _text(choice["message"].get("content"))
-            return Chunk(
-                text,
-                _text(choice.get("finish_reason")) or None,
-                _usage(answer),
-                str(answer.get("model") or ""),
-                end=True,
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise BrokenAnswer("a choice without a message") from error
+        choice = an_object(choices[0])
+        return _chunk(answer, choice, an_object(choice.get("message")), end=True)
 
     def read_event(self, event: Event) -> Iterator[Chunk]:
         if event.data == b"[DONE]":
             yield Chunk(end=True)
             return
-        answer = _decode(event.data)
-        try:
-            # A chunk without choices carries the usage. Some servers put usage on every chunk; the last one counts.
-            choice: Mapping[str, Any] = next(iter(answer.get("choices") or ()), {})
-            text = _text((choice.get("delta") or {}).get("content"))
-            yield Chunk(
-                text, _text(choice.get("finish_reason")) or None, _usage(answer), str(answer.get("model") or "")
-            )
-        except (TypeError, AttributeError) as error:
-            raise BrokenAnswer("a chunk in another shape") from error
+        answer = _sound(document(event.data))
+        # A chunk without choices carries the usage. Some servers put usage on every chunk; the last one counts.
+        choice = an_object(next(iter(sequence(answer.get("choices"))), {}))
+        yield _chunk(answer, choice, mapping(choice.get("delta")))
+
+    def native_body(self, request: NativeRequest) -> bytes:
+        return request.body if request.model is None else _spliced(request, request.model)
+
+    def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
+        if request.path == CHAT and _is_stream(head):
+            withhold = request.model is not None and not openai_usage.asks_for_usage(request.body)
+            return Events(self.read_event, withhold=_only_usage if withhold else None)
+        return openai_usage.meter(request, head, self.read_whole)
+
+
+def _spliced(request: NativeRequest, model: str) -> bytes:
+    """The body with the fields of the contract in it, for requests that came in by /v1."""
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("multipart/"):
+        return splice.with_form_model(request.body, kind, model)
+    body = splice.with_model(request.body, model)
+    if request.path == CHAT and openai_usage.is_streamed(body) and not openai_usage.asks_for_usage(body):
+        body = splice.with_usage_asked_for(body)
+    return body
+
+
+def _only_usage(event: Event, chunk: Chunk) -> bool:
+    """Whether an event is the one that is there only because we asked for usage: clients may index `choices[0]`."""
+    return chunk.usage is not None and not chunk.end and b'"choices":[]' in event.data.replace(b" ", b"")
+
+
+def _is_stream(head: httpx.Response) -> bool:
+    return bool(head.headers.get("content-type", "").lower().startswith("text/event-stream"))
 
 
 def _url(endpoint: Endpoint, path: str) -> httpx.URL:
-    return parsed_url(f"{endpoint.base_url.rstrip('/')}/{path}")
+    return parsed_url(f"{endpoint.base_url.rstrip('/')}{path}")
 
 
-def _headers(endpoint: Endpoint) -> dict[str, str]:
-    headers = {"accept-encoding": "identity"}
-    if endpoint.key:
-        headers["authorization"] = f"Bearer {endpoint.key}"
-    return headers
+def _headers(credentials: Mapping[str, str]) -> dict[str, str]:
+    return {"accept-encoding": "identity", **credentials}
 
 
-def _decode(data: bytes) -> Mapping[str, Any]:
-    try:
-        answer = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise BrokenAnswer("not JSON") from error
-    if not isinstance(answer, dict):
-        raise BrokenAnswer("no JSON object")
+def _sound(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     if answer.get("error"):
         raise BrokenAnswer("an error inside a successful answer")
     return answer
 
 
-def _usage(answer: Mapping[str, Any]) -> Usage | None:
-    usage = answer.get("usage")
-    if not isinstance(usage, dict):
-        return None
-    sent, received = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if type(sent) is not int or type(received) is not int:  # a bool is an int too
-        return None
-    return Usage(sent, received) if 0 <= sent <= _MOST_TOKENS and 0 <= received <= _MOST_TOKENS else None
+def _chunk(
+    answer: Mapping[str, Any], choice: Mapping[str, Any], said: Mapping[str, Any], *, end: bool = False
+) -> Chunk:
+    calls = sequence(said.get("tool_calls"))
+    return Chunk(
+        text=text(said.get("content")) or text(said.get("refusal")),
+        reasoning=text(said.get("reasoning_content") or said.get("reasoning")),
+        tool_calls=tuple(_call(place, mapping(call)) for place, call in enumerate(calls)) if calls else (),
+        finish_reason=text(choice.get("finish_reason")) or None,
+        usage=openai_usage.usage(answer.get("usage")),
+        model=str(answer.get("model") or ""),
+        end=end,
+    )
 
 
-def _text(value: Any) -> str:
-    """A piece of text, or none. Raises BrokenAnswer for anything else."""
-    if value is not None and not isinstance(value, str):
-        raise BrokenAnswer("text that is no string")
-    return value or ""
+def _call(place: int, call: Mapping[str, Any]) -> ToolCallPiece:
+    function = mapping(call.get("function"))
+    index = call.get("index")
+    return ToolCallPiece(
+        index if isinstance(index, int) else place,
+        text(call.get("id")),
+        text(function.get("name")),
+        text(function.get("arguments")),
+    )

@@ -13,7 +13,8 @@ class ProviderType:
     """label: what the admin shows. adapter: dotted path of the class, imported when it is first needed.
 
     base_url: the vendor's address, used where the provider names none. needs_key, needs_model: what it cannot do
-    without. config: what its settings may hold, and of which type.
+    without. config: what its settings may hold, and of which type. wire: the name of the wire format that it speaks,
+    for fronts that speak it too; and of the shape that its clients expect errors in.
     """
 
     label: str
@@ -22,6 +23,7 @@ class ProviderType:
     needs_key: bool = True
     needs_model: bool = True
     config: Mapping[str, type[str] | type[int]] = field(default_factory=dict)
+    wire: str = ""
 
 
 TYPES: dict[str, ProviderType] = {
@@ -30,6 +32,7 @@ TYPES: dict[str, ProviderType] = {
         "providers.adapters.openai.OpenAIAdapter",
         "https://api.openai.com/v1",
         config={"max_tokens_field": str},
+        wire="openai",
     ),
     "echo": ProviderType(
         "Echo (built in)",

@@ -7,48 +7,18 @@ from typing import Any
 
 import orjson
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from providers import gateway, sse
-from providers.types import GenerateRequest, Message
+from providers.api.conversation_fields import MessagesField, ToolsField
+from providers.conversation import GenerateRequest, Message, ToolCall
+from providers.types import Chunk, ToolCallPiece, Wanted
 from web import envelope, problems, request_id
 from web.async_views import GatewayView
 from web.fields import StrictBooleanField, StrictCharField, StrictFloatField, StrictIntegerField
 from web.streams import ReleasedStream
-
-_ROLES = ("system", "user", "assistant")
-
-
-@extend_schema_field(
-    {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "required": ["role", "content"],
-            "properties": {"role": {"type": "string", "enum": list(_ROLES)}, "content": {"type": "string"}},
-        },
-    }
-)
-class MessagesField(serializers.Field[Any, Any, Any, Any]):
-    """A conversation: a list of {role, content}. Read by hand, since a nested serializer costs more than the rest."""
-
-    def to_internal_value(self, data: Any) -> tuple[Message, ...]:
-        if not isinstance(data, list):
-            raise serializers.ValidationError("Give a list of {role, content}.")
-        return tuple(self._message(position, item) for position, item in enumerate(data))
-
-    @staticmethod
-    def _message(position: int, item: Any) -> Message:
-        if not isinstance(item, dict):
-            raise serializers.ValidationError(f"Message {position} is no object; give {{role, content}}.")
-        role, content = item.get("role"), item.get("content")
-        if role not in _ROLES:
-            raise serializers.ValidationError(f"Message {position} needs a role: one of {', '.join(_ROLES)}.")
-        if not isinstance(content, str):
-            raise serializers.ValidationError(f"Message {position} needs its content as a string.")
-        return Message(role, content)
 
 
 class GenerateSerializer(serializers.Serializer[Any]):
@@ -61,7 +31,7 @@ class GenerateSerializer(serializers.Serializer[Any]):
     max_tokens = StrictIntegerField(required=False, min_value=0, help_text="0 leaves it to the provider's default.")
     temperature = StrictFloatField(required=False, min_value=0, max_value=2)
     stream = StrictBooleanField(required=False)
-    tools = serializers.ListField(required=False, max_length=0, help_text="Not taken by this path; leave it out.")
+    tools = ToolsField(required=False)
     metadata = serializers.DictField(required=False, help_text="Given back with the answer.")
 
     def to_internal_value(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +51,7 @@ class GenerateSerializer(serializers.Serializer[Any]):
         messages = attrs.get("messages") or tuple(
             [Message("user", attrs["prompt"])] if attrs.get("prompt", "").strip() else []
         )
-        if not any(message.content.strip() for message in messages):
+        if not any(not isinstance(message.content, str) or message.content.strip() for message in messages):
             raise serializers.ValidationError("Either 'prompt' or 'messages' must be provided, and not be empty.")
         return {**attrs, "messages": messages}
 
@@ -98,6 +68,9 @@ class CompletionSerializer(serializers.Serializer[Any]):
     model = serializers.CharField()
     provider = serializers.CharField()
     finish_reason = serializers.CharField(allow_null=True)
+    tool_calls = serializers.ListField(
+        child=serializers.DictField(), required=False, help_text="As OpenAI has them: {id, type, function}."
+    )
     usage = UsageSerializer()
     metadata = serializers.DictField(required=False)
 
@@ -106,17 +79,15 @@ class CompletionSerializer(serializers.Serializer[Any]):
 _serializer = GenerateSerializer()
 
 
-def read_request(data: Any) -> GenerateRequest:
-    """The request in a decoded body. Raises DRF's ValidationError."""
-    values = _serializer.run_validation(data)
+def read_request(values: Mapping[str, Any]) -> GenerateRequest:
+    """The request in validated values."""
     return GenerateRequest(
         messages=values["messages"],
-        provider=values.get("provider", ""),
         model=values.get("model", ""),
         max_tokens=values.get("max_tokens") or None,
         temperature=values.get("temperature"),
+        tools=values.get("tools", ()),
         stream=values.get("stream", False),
-        metadata=values.get("metadata"),
     )
 
 
@@ -135,7 +106,8 @@ class GenerateView(GatewayView):
         },
     )
     async def post(self, request: Request) -> HttpResponseBase:
-        wanted = read_request(request.data)
+        values = _serializer.run_validation(request.data)
+        wanted = Wanted.generation(values.get("provider", ""), read_request(values))
         answer = await gateway.open_answer(
             self.principal, wanted, request_id=request_id.current.get(), surface="generate"
         )
@@ -150,9 +122,30 @@ class GenerateView(GatewayView):
             "finish_reason": completion.finish_reason,
             "usage": answer.usage(),
         }
-        if wanted.metadata is not None:
-            data["metadata"] = wanted.metadata
+        if completion.tool_calls:
+            data["tool_calls"] = [_call(call) for call in completion.tool_calls]
+        if "metadata" in values:
+            data["metadata"] = values["metadata"]
         return envelope.response(data)
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _delta(chunk: Chunk) -> dict[str, Any]:
+    """What a chunk adds, as OpenAI's streams say it; empty where it adds nothing."""
+    delta: dict[str, Any] = {"content": chunk.text} if chunk.text else {}
+    if chunk.reasoning:
+        delta["reasoning_content"] = chunk.reasoning
+    if chunk.tool_calls:
+        delta["tool_calls"] = [{"index": piece.index, **_call_piece(piece)} for piece in chunk.tool_calls]
+    return delta
+
+
+def _call_piece(piece: ToolCallPiece) -> dict[str, Any]:
+    function = {"arguments": piece.arguments, **({"name": piece.name} if piece.name else {})}
+    return {**({"id": piece.id, "type": "function"} if piece.id else {}), "function": function}
 
 
 async def _events(answer: gateway.Answer) -> AsyncGenerator[bytes, None]:
@@ -168,8 +161,8 @@ async def _events(answer: gateway.Answer) -> AsyncGenerator[bytes, None]:
     try:
         async with aclosing(answer.chunks()) as chunks:
             async for chunk in chunks:
-                if chunk.text:
-                    choice = {"index": 0, "delta": {"content": chunk.text}, "finish_reason": None}
+                if delta := _delta(chunk):
+                    choice = {"index": 0, "delta": delta, "finish_reason": None}
                     yield _event({**frame, "content": chunk.text, "choices": [choice]})
         choice = {"index": 0, "delta": {}, "finish_reason": answer.finish_reason}
         usage = answer.usage()

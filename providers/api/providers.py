@@ -20,9 +20,10 @@ from providers.api.serializers import (
     TestRequestSerializer,
     TestResultSerializer,
 )
+from providers.conversation import GenerateRequest, Message
 from providers.errors import ProviderNotFound
 from providers.models import Provider
-from providers.types import GenerateRequest, Message
+from providers.types import Wanted
 from web import request_id
 from web.async_views import SiteView
 
@@ -150,7 +151,7 @@ def run_test(
 
     Raises what gateway.open_answer raises.
     """
-    wanted = GenerateRequest((Message("user", prompt),), name, model, max_tokens, temperature)
+    wanted = Wanted.generation(name, GenerateRequest((Message("user", prompt),), model, max_tokens, temperature))
 
     async def generate() -> tuple[gateway.Completion, gateway.Answer]:
         answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface="test")

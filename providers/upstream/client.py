@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -16,6 +17,8 @@ from providers.upstream.transport import AiohttpTransport
 _LOGGED_BODY = 300  # characters of a vendor's error that go into the log
 _DETAIL_SECONDS = 1.0  # how long an error's body is waited for
 _LONGEST_WAIT = 24 * 3600  # seconds; a longer Retry-After is nonsense
+
+_ABOUT_THE_KEY = frozenset({401, 403})
 
 # Connections belong to the event loop that opened them, and commands and tests have loops of their own.
 _transports: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, httpx.AsyncBaseTransport]] = WeakKeyDictionary()
@@ -36,25 +39,31 @@ async def close_pools() -> None:
 
 
 @asynccontextmanager
-async def send(endpoint: Endpoint, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+async def send(endpoint: Endpoint, request: httpx.Request, *, relayed: bool = False) -> AsyncIterator[httpx.Response]:
     """Sends a request to a provider; leaving the context closes the response.
 
-    Raises UpstreamError; StatusError for every status that is not a success, a redirect among them.
+    Raises UpstreamError; StatusError for every status that is not a success. With `relayed` most error statuses are
+    answers like any other, but not those that are between the gateway and the vendor: a redirect, which would lead
+    the caller past the gateway, and a refusal of the gateway's key, which a vendor may quote.
     """
     request.extensions["timeouts"] = endpoint.timeouts
     pool = transport(private_network=endpoint.allow_private_network)
     response = await pool.handle_async_request(request)
     try:
-        if not response.is_success:
+        if not response.is_success and not (relayed and _is_for_the_caller(response.status_code)):
             raise await _status_error(response, endpoint.key)
         yield response
     finally:
         await response.aclose()
 
 
+def _is_for_the_caller(status: int) -> bool:
+    return status == HTTPStatus.NOT_MODIFIED or (status >= 400 and status not in _ABOUT_THE_KEY)
+
+
 async def _status_error(response: httpx.Response, key: str) -> StatusError:
     detail = b""
-    if response.status_code not in {401, 403}:  # there a vendor may quote the key, whole or in part
+    if response.status_code not in _ABOUT_THE_KEY:  # there a vendor may quote the key, whole or in part
         # The status counts, whatever becomes of the body.
         with suppress(UpstreamError, TimeoutError):
             async with asyncio.timeout(_DETAIL_SECONDS):

@@ -67,7 +67,11 @@ BAD_INPUT = [
     bad("provider-number", {"provider": 5, "prompt": "x"}),
     bad("model-list", {**PROMPT, "model": ["m"]}),
     bad("metadata-string", {**PROMPT, "metadata": "x"}),
-    bad("tools", {**PROMPT, "tools": [{"name": "t"}]}),
+    bad("tools-object", {**PROMPT, "tools": {"name": "t"}}),
+    bad("tool-without-name", {**PROMPT, "tools": [{"description": "t"}]}),
+    bad("tool-schema-list", {**PROMPT, "tools": [{"name": "t", "input_schema": []}]}),
+    bad("part-unknown", {**PROMPT, "messages": [{"role": "user", "parts": [{"type": "smell"}]}]}),
+    bad("tool-result-without-id", {**PROMPT, "messages": [{"role": "tool", "content": "x"}]}),
     bad("prompt-too-long", {**PROMPT, "prompt": "x" * 400_001}),
 ]
 WHO = [

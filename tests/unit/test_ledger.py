@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts import ledger
 from accounts.errors import NotAuthenticated
-from accounts.ledger import Admission, AttemptRecord, Hold, Tokens
+from accounts.ledger import Admission, AttemptRecord, Consumption, Hold
 from accounts.models import ApiToken, Attempt, Call, CallState, User
 from accounts.principal import Principal
 
@@ -57,15 +57,15 @@ def attempt(number: int, state: CallState = CallState.DONE) -> AttemptRecord:
         key_hint="5b36",
         state=state,
         status=None if state is CallState.DONE else 503,
-        tokens=Tokens(number, 2 * number, estimated=number % 2 == 1),
+        consumption=Consumption(number, 2 * number, estimated=number % 2 == 1),
         first_byte_ms=number or None,
         duration_ms=10 * number,
     )
 
 
-def settle(hold: Hold, state: CallState, tokens: Tokens, *attempts: AttemptRecord) -> None:
+def settle(hold: Hold, state: CallState, consumption: Consumption, *attempts: AttemptRecord) -> None:
     """Settles, and waits until it is written."""
-    ledger.settle(hold, state, tokens, attempts)
+    ledger.settle(hold, state, consumption, attempts)
     ledger.writer.stop()
 
 
@@ -89,7 +89,7 @@ def test_a_person_with_a_session_needs_no_token(user: User) -> None:
 @pytest.mark.parametrize("state", [state for state in CallState if state is not CallState.OPEN])
 def test_settlement_closes_a_call(admission: Admission, state: CallState) -> None:
     hold = opened(admission)
-    settle(hold, state, Tokens(7, 5, estimated=True))
+    settle(hold, state, Consumption(7, 5, estimated=True))
     call = Call.objects.get()
     assert (call.state, call.input_tokens, call.output_tokens, call.estimated) == (state, 7, 5, True)
     assert call.closed_at is not None
@@ -102,10 +102,10 @@ def test_a_second_settlement_changes_nothing(
     admission: Admission, apart: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     hold = opened(admission)
-    ledger.settle(hold, CallState.DONE, Tokens(7, 5), [attempt(1)])
+    ledger.settle(hold, CallState.DONE, Consumption(7, 5), [attempt(1)])
     if apart:
         ledger.writer.stop()
-    settle(hold, CallState.TIMEOUT, Tokens(70, 50, estimated=True), attempt(2), attempt(3))
+    settle(hold, CallState.TIMEOUT, Consumption(70, 50, estimated=True), attempt(2), attempt(3))
     call = Call.objects.get()
     assert (call.state, call.input_tokens, call.output_tokens, call.estimated) == (CallState.DONE, 7, 5, False)
     assert [one.provider for one in call.attempts.all()] == ["vendor-1"]
@@ -114,7 +114,7 @@ def test_a_second_settlement_changes_nothing(
 
 def test_a_call_that_was_never_opened_cannot_be_settled(admission: Admission, caplog: pytest.LogCaptureFixture) -> None:
     hold = replace(opened(admission), call_id=ledger.new_call_id())
-    settle(hold, CallState.DONE, Tokens(7, 5), attempt(1))
+    settle(hold, CallState.DONE, Consumption(7, 5), attempt(1))
     assert not Attempt.objects.exists()
     assert Call.objects.get().state == CallState.OPEN
     assert caplog.records == []
@@ -123,7 +123,7 @@ def test_a_call_that_was_never_opened_cannot_be_settled(admission: Admission, ca
 def test_attempts_are_stored_in_order(admission: Admission) -> None:
     hold = opened(admission)
     records = [attempt(3, CallState.UPSTREAM_ERROR), attempt(1, CallState.TIMEOUT), attempt(0)]
-    settle(hold, CallState.DONE, Tokens(1, 2), *records)
+    settle(hold, CallState.DONE, Consumption(1, 2), *records)
     stored = list(Attempt.objects.filter(call=hold.call_id).order_by("position"))
     assert [one.position for one in stored] == [0, 1, 2]
     found = [
@@ -133,7 +133,7 @@ def test_attempts_are_stored_in_order(admission: Admission) -> None:
             one.key_hint,
             CallState(one.state),
             one.status,
-            Tokens(one.input_tokens, one.output_tokens, one.estimated),
+            Consumption(one.input_tokens, one.output_tokens, estimated=one.estimated),
             one.first_byte_ms,
             one.duration_ms,
         )
@@ -147,7 +147,7 @@ def test_many_at_once(admission: Admission) -> None:
     holds = [hold for hold in admit(*[admission] * 300) if isinstance(hold, Hold)]
     assert len({hold.call_id for hold in holds}) == 300 == Call.objects.filter(state=CallState.OPEN).count()
     for number, hold in enumerate(holds):
-        ledger.settle(hold, CallState.DONE, Tokens(number, 1), [attempt(number), attempt(number + 1)])
+        ledger.settle(hold, CallState.DONE, Consumption(number, 1), [attempt(number), attempt(number + 1)])
     ledger.writer.stop()
     assert Call.objects.filter(state=CallState.DONE).count() == 300
     assert Attempt.objects.count() == 600
@@ -157,7 +157,7 @@ def test_many_at_once(admission: Admission) -> None:
 
 def test_names_that_are_too_long_are_cut(admission: Admission) -> None:
     hold = opened(replace(admission, model="m" * 500))
-    settle(hold, CallState.DONE, Tokens(), replace(attempt(1), model="n" * 500))
+    settle(hold, CallState.DONE, Consumption(), replace(attempt(1), model="n" * 500))
     assert Call.objects.get().model == "m" * 200
     assert Attempt.objects.get().model == "n" * 200
 
@@ -201,7 +201,7 @@ def test_a_revoked_token_takes_nothing_from_the_others(admission: Admission, use
 def test_a_call_goes_on_when_its_token_is_revoked_meanwhile(admission: Admission) -> None:
     hold = opened(admission)
     ApiToken.objects.get().revoke()
-    settle(hold, CallState.DONE, Tokens(7, 5), attempt(1))
+    settle(hold, CallState.DONE, Consumption(7, 5), attempt(1))
     assert Call.objects.get().state == CallState.DONE
 
 
@@ -250,7 +250,7 @@ async def cancel_when_it_is_answered(admission: Admission, turns: int) -> None:
     waiting.cancel()
     await asyncio.wait([waiting])
     if not waiting.cancelled():
-        ledger.settle(waiting.result(), CallState.CLIENT_GONE, Tokens(), ())
+        ledger.settle(waiting.result(), CallState.CLIENT_GONE, Consumption(), ())
 
 
 @pytest.mark.parametrize("turns", range(5))

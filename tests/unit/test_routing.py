@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from providers.conversation import GenerateRequest, Message
 from providers.errors import ProviderError, ProviderNotFound, ProviderUnavailable, RequestNotPossible
 from providers.routing import route
-from providers.types import Endpoint, GenerateRequest, Message
+from providers.types import Endpoint, Wanted
 
 OPENAI = Endpoint(name="openai", type="openai", key="sk", needs_key=True, needs_model=True, default_model="gpt")
 ECHO = Endpoint(name="echo", type="echo")
@@ -21,9 +22,9 @@ def default(endpoint: Endpoint) -> Endpoint:
     return replace(endpoint, is_default=True)
 
 
-def ask(provider: str = "", model: str = "", *contents: str) -> GenerateRequest:
+def ask(provider: str = "", model: str = "", *contents: str) -> Wanted:
     messages = tuple(Message("user", content) for content in contents or ("hello",))
-    return GenerateRequest(messages, provider=provider, model=model)
+    return Wanted.generation(provider, GenerateRequest(messages, model=model))
 
 
 @pytest.mark.parametrize(
@@ -52,9 +53,7 @@ def ask(provider: str = "", model: str = "", *contents: str) -> GenerateRequest:
         pytest.param(ask("short", "", "ሰ" * 10), [SHORT], "short", "gpt", "named in the request", id="not-bytes"),
     ],
 )
-def test_one_attempt_at(
-    request_: GenerateRequest, providers: list[Endpoint], name: str, model: str, reason: str
-) -> None:
+def test_one_attempt_at(request_: Wanted, providers: list[Endpoint], name: str, model: str, reason: str) -> None:
     (attempt,) = route(request_, {endpoint.name: endpoint for endpoint in providers})
     assert (attempt.endpoint.name, attempt.model, attempt.reason) == (name, model, reason)
 
@@ -78,7 +77,7 @@ def test_one_attempt_at(
         pytest.param(ask("short", "", "x" * 6, "y" * 6), [SHORT], RequestNotPossible, "takes 10", id="together"),
     ],
 )
-def test_refused(request_: GenerateRequest, providers: list[Endpoint], error: type[ProviderError], words: str) -> None:
+def test_refused(request_: Wanted, providers: list[Endpoint], error: type[ProviderError], words: str) -> None:
     with pytest.raises(error) as refused:
         route(request_, {endpoint.name: endpoint for endpoint in providers})
     assert words in str(refused.value)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from providers.adapters.base import read_body
+from providers.adapters.bodies import read_body
 from providers.errors import BrokenAnswer, ConnectFailed, NoAnswer, Truncated, UpstreamError
 from providers.upstream.transport import AiohttpTransport
 from tests.gateway import free_port

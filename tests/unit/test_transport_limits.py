@@ -9,7 +9,7 @@ from functools import partial
 import httpx
 import pytest
 
-from providers.adapters.base import read_body
+from providers.adapters.bodies import read_body
 from providers.errors import AnswerTimeout, ConnectTimeout
 from providers.types import Timeouts
 from providers.upstream.transport import AiohttpTransport

@@ -1,0 +1,79 @@
+"""Bodies of answers, whole and as they arrive, decoded or as they are."""
+
+import zlib
+from collections.abc import AsyncGenerator
+from functools import lru_cache
+
+import httpx
+
+from providers.errors import BrokenAnswer, ConnectFailed
+
+LARGEST_ANSWER = 64 * 1024 * 1024  # bytes of an answer that is read whole
+_LARGEST_REFUSAL = 1024 * 1024  # bytes of an error's body
+
+
+@lru_cache(maxsize=1024)
+def parsed_url(url: str) -> httpx.URL:
+    """An address as httpx has it; parsing takes longer than sending, and there are few. Raises ConnectFailed."""
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ConnectFailed(f"{url} is no address: {error}") from error
+
+
+async def read_body(response: httpx.Response) -> bytes:
+    """The whole body, decoded. Raises BrokenAnswer when it is larger than LARGEST_ANSWER."""
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in body_pieces(response):
+        size += len(piece)
+        if size > LARGEST_ANSWER:
+            raise BrokenAnswer("the answer is larger than any that is accepted")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def body_pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The body as it arrives, decoded. Raises BrokenAnswer when it is not encoded as its header says."""
+    # httpx's own iterator costs as much as the whole exchange, so it is used only where there is something to decode.
+    stream: object = response.stream
+    if isinstance(stream, httpx.AsyncByteStream) and "content-encoding" not in response.headers:
+        pieces = aiter(stream)
+    else:
+        pieces = response.aiter_bytes()
+    try:
+        async for piece in pieces:
+            yield piece
+    except httpx.DecodingError as error:
+        raise BrokenAnswer(f"the answer's content-encoding is not true: {error}") from error
+
+
+async def raw_pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The body as it arrives, as it is."""
+    stream: object = response.stream
+    if isinstance(stream, httpx.AsyncByteStream):
+        async for piece in stream:
+            if piece:
+                yield piece
+    else:
+        yield response.content
+
+
+async def read_raw(response: httpx.Response) -> bytes:
+    """The whole body of an error, as it is. Raises BrokenAnswer when it is larger than an error ever is."""
+    body = b""
+    async for piece in raw_pieces(response):
+        body += piece
+        if len(body) > _LARGEST_REFUSAL:
+            raise BrokenAnswer("an error's body that is larger than any that is accepted")
+    return body
+
+
+def decoded(body: bytes, coding: str) -> bytes:
+    """An error's body without its content encoding, as far as zlib can take it away."""
+    if coding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
+        return body
+    try:
+        return zlib.decompressobj(47 if "gzip" in coding else 15).decompress(body, _LARGEST_REFUSAL)
+    except zlib.error:
+        return body

@@ -1,0 +1,93 @@
+"""Which headers pass between a caller and a vendor. What is not listed stays behind, in both directions.
+
+So a caller's credentials and cookies never reach a vendor, and a vendor's cookies, account names and redirects never
+reach a caller. Hop-by-hop headers (RFC 9110 section 7.6.1) are on neither list.
+"""
+
+from collections.abc import Iterable, Mapping
+
+SENT = frozenset(
+    {
+        "accept",
+        "accept-language",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-unmodified-since",
+        "if-range",
+        "range",
+        "user-agent",
+    }
+)
+SENT_PREFIXES = ("x-stainless-",)
+RETURNED = frozenset(
+    {
+        "accept-ranges",
+        "age",
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-range",
+        "content-type",
+        "date",
+        "etag",
+        "expires",
+        "last-modified",
+        "request-id",
+        "retry-after",
+        "retry-after-ms",
+        "vary",
+        "x-should-retry",
+    }
+)
+RETURNED_PREFIXES = ("x-ratelimit-",)
+# The gateway's own answer carries this name already, with its own id.
+RENAMED = {"x-request-id": "x-upstream-request-id"}
+
+
+def passing(
+    headers: Iterable[tuple[str, str]], names: frozenset[str], prefixes: tuple[str, ...]
+) -> list[tuple[str, str]]:
+    """Those of `headers` (lower-case names) that are listed, by name or by how they begin, and not hop-by-hop.
+
+    A header that `Connection` names is hop-by-hop, whatever it is.
+    """
+    pairs = list(headers)
+    hops = {hop.strip().lower() for name, value in pairs if name == "connection" for hop in value.split(",")}
+    return [
+        (name, value)
+        for name, value in pairs
+        if (name in names or name.startswith(prefixes)) and name not in hops and not _breaks_a_line(value)
+    ]
+
+
+def _breaks_a_line(value: str) -> bool:
+    return "\r" in value or "\n" in value or "\0" in value
+
+
+def true_encoding(headers: Mapping[str, str], beginning: bytes) -> str | None:
+    """The content encoding that a body really has: what its header says, unless its beginning shows that to be false.
+
+    Parameters: headers, the vendor's; beginning, the body's first bytes. Returns None for a plain body.
+    """
+    named = headers.get("content-encoding", "").strip()
+    outermost = named.rpartition(",")[2].strip().lower()
+    if not named or outermost == "identity" or not beginning:
+        return None if outermost in {"", "identity"} else named
+    magic = {"gzip": b"\x1f\x8b", "x-gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}.get(outermost)
+    if magic is not None:
+        return named if beginning.startswith(magic[: len(beginning)]) else None
+    return None if _is_plain_text(beginning) else named
+
+
+def _is_plain_text(beginning: bytes) -> bool:
+    """Whether these bytes are what JSON, events or a page begin with, and nothing that a compressor makes."""
+    sample = beginning[:64]
+    starts = sample.lstrip().startswith((b"{", b"[", b"<", b"data:", b"event:", b":"))
+    return len(sample) >= 8 and starts and all(byte in b"\t\r\n" or 0x20 <= byte < 0x7F for byte in sample)

@@ -1,0 +1,174 @@
+"""Reading a relayed answer along, for what it used, without changing it.
+
+A meter is fed the pieces of an answer as they pass and says of each what the caller gets and what was learned. The one
+thing that it may hold back is an event that the caller did not ask for.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Protocol
+
+from providers.errors import BrokenAnswer, Truncated
+from providers.sse import Event, EventReader
+from providers.types import Chunk, Usage
+
+_LARGEST_DOCUMENT = 16 * 1024 * 1024  # bytes of a document that are kept for reading; of a larger one, nothing is
+
+
+class Meter(Protocol):
+    """Sees every piece of a relayed answer."""
+
+    def feed(self, piece: bytes) -> Chunk:
+        """What the caller gets of this piece (`raw`), with what it says."""
+        ...
+
+    def finish(self) -> Chunk:
+        """The end, with what only the whole says, and with `flaw` where the answer is not whole."""
+        ...
+
+
+class Unread:
+    """For an answer that says nothing of its use: a list, a file, audio. `usage` is known from elsewhere, or nothing.
+
+    With `usage` None the use is estimated.
+    """
+
+    def __init__(self, usage: Usage | None) -> None:
+        self._usage = usage
+
+    def feed(self, piece: bytes) -> Chunk:
+        return Chunk(raw=piece)
+
+    def finish(self) -> Chunk:
+        return Chunk(usage=self._usage, end=True)
+
+
+class Document:
+    """For an answer that is one document, read once it is whole. `read` raises BrokenAnswer for what it cannot read."""
+
+    def __init__(self, read: Callable[[bytes], Chunk]) -> None:
+        self._read = read
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def feed(self, piece: bytes) -> Chunk:
+        self._size += len(piece)
+        if self._size <= _LARGEST_DOCUMENT:
+            self._pieces.append(piece)
+        else:
+            self._pieces.clear()
+        return Chunk(raw=piece)
+
+    def finish(self) -> Chunk:
+        if self._size > _LARGEST_DOCUMENT:
+            return Chunk(end=True)
+        try:
+            read = self._read(b"".join(self._pieces))
+        except BrokenAnswer as flaw:
+            return Chunk(end=True, flaw=flaw)
+        return replace(read, end=True)
+
+
+class Events:
+    """For an answer that is a stream of events.
+
+    Parameters: read, what an event says; ends, whether its format has an end mark, without which the answer is cut;
+    withhold, which events the caller does not get.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Event], Iterator[Chunk]],
+        *,
+        ends: bool = True,
+        withhold: Callable[[Event, Chunk], bool] | None = None,
+    ) -> None:
+        self._read = read
+        self._withhold = withhold
+        self._reader: EventReader | None = EventReader(keep_raw=withhold is not None)
+        self._finished = not ends
+        self._flaw: BrokenAnswer | None = None
+
+    def feed(self, piece: bytes) -> Chunk:
+        reader = self._reader
+        if reader is None:
+            return Chunk(raw=piece)
+        waiting = reader.rest if self._withhold is not None else b""
+        kept: list[bytes] = []
+        said: list[Chunk] = []
+        taken = 0
+        try:
+            for event in reader.feed(piece):
+                chunk = summary(self._read(event))
+                said.append(chunk)
+                taken += len(event.raw)
+                if self._withhold is None or not self._withhold(event, chunk):
+                    kept.append(event.raw)
+        except BrokenAnswer as flaw:  # from here on the answer passes as it is
+            self._flaw, self._finished, self._reader = flaw, True, None
+            kept.append((waiting + piece)[taken:])
+        whole = summary(said)
+        self._finished = self._finished or whole.end or whole.finish_reason is not None
+        return replace(whole, raw=piece if self._withhold is None else b"".join(kept), end=False)
+
+    def finish(self) -> Chunk:
+        rest = self._reader.rest if self._reader is not None and self._withhold is not None else b""
+        flaw = self._flaw or (None if self._finished else Truncated("the stream ended without its end mark"))
+        return Chunk(raw=rest, end=True, flaw=flaw)
+
+
+def summary(chunks: Iterable[Chunk]) -> Chunk:
+    """Several chunks as one: their text together, and the last that each says of anything else."""
+    whole: Chunk | None = None
+    for chunk in chunks:
+        if whole is None:
+            whole = chunk
+            continue
+        whole = replace(
+            chunk,
+            text=whole.text + chunk.text,
+            reasoning=whole.reasoning + chunk.reasoning,
+            tool_calls=whole.tool_calls + chunk.tool_calls,
+            finish_reason=chunk.finish_reason or whole.finish_reason,
+            usage=chunk.usage or whole.usage,
+            model=chunk.model or whole.model,
+            end=whole.end or chunk.end,
+            raw=whole.raw + chunk.raw,
+            flaw=chunk.flaw or whole.flaw,
+        )
+    return whole or Chunk()
+
+
+class Decoded:
+    """Another meter behind a content encoding: the caller gets what came, the meter sees it decoded.
+
+    What cannot be decoded, or grows out of all proportion, is passed on unread.
+    """
+
+    _LARGEST = 64 * 1024 * 1024  # bytes, decoded
+    _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's names for what it shall expect
+
+    def __init__(self, inner: Meter, coding: str) -> None:
+        self._inner = inner
+        window = self._WINDOWS.get(coding)
+        self._decoder = zlib.decompressobj(window) if window else None
+        self._room = self._LARGEST
+
+    def feed(self, piece: bytes) -> Chunk:
+        if self._decoder is None:
+            return Chunk(raw=piece)
+        try:
+            plain = self._decoder.decompress(piece, self._room)
+        except zlib.error:
+            self._decoder = None
+            return Chunk(raw=piece)
+        self._room -= len(plain)
+        if not self._room:
+            self._decoder = None
+        return replace(self._inner.feed(plain), raw=piece) if plain else Chunk(raw=piece)
+
+    def finish(self) -> Chunk:
+        if self._decoder is None:
+            return Chunk(end=True)
+        return replace(self._inner.finish(), raw=b"")

@@ -1,0 +1,126 @@
+"""What OpenAI's endpoints report of their use, path by path.
+
+Source: https://platform.openai.com/docs/api-reference; its token counts include cached and reasoning tokens.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import httpx
+import orjson
+
+from providers.adapters.json_values import count, document, mapping, measure, sequence
+from providers.adapters.meters import Document, Events, Meter, Unread
+from providers.errors import BrokenAnswer
+from providers.sse import Event
+from providers.types import Chunk, NativeRequest, Usage
+
+_STREAMED = re.compile(rb'"stream"\s*:\s*true')
+_USAGE_ASKED_FOR = re.compile(rb'"include_usage"\s*:\s*true')
+_LAST_EVENTS = {"response.completed", "response.failed", "response.incomplete"}
+
+
+def is_streamed(body: bytes) -> bool:
+    """Whether a JSON request asks for a stream."""
+    return bool(_STREAMED.search(body)) and _decoded(body).get("stream") is True
+
+
+def asks_for_usage(body: bytes) -> bool:
+    """Whether a chat completion's request asks for the usage at the end of its stream."""
+    if not _USAGE_ASKED_FOR.search(body):
+        return False
+    options = _decoded(body).get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
+
+
+def usage(reported: Any, **measures: float) -> Usage | None:
+    """The usage object of any of the endpoints; None where there is none, or none that makes sense."""
+    if not isinstance(reported, dict):
+        return None
+    seconds = measure(reported.get("seconds"))
+    if seconds is not None:
+        measures["audio_seconds"] = seconds
+    sent = count(reported, "prompt_tokens", "input_tokens")
+    received = count(reported, "completion_tokens", "output_tokens")
+    if received is None and sent is not None and reported.get("total_tokens") == sent:
+        received = 0  # embeddings have no output
+    if (sent is None or received is None) and seconds is None:
+        return None
+    details = reported.get("prompt_tokens_details") or reported.get("input_tokens_details")
+    thoughts = reported.get("completion_tokens_details") or reported.get("output_tokens_details")
+    return Usage(
+        sent or 0,
+        received or 0,
+        cached=count(details, "cached_tokens") or 0,
+        cache_write=count(details, "cache_write_tokens") or 0,
+        reasoning=count(thoughts, "reasoning_tokens") or 0,
+        measures=measures,
+    )
+
+
+def meter(request: NativeRequest, head: httpx.Response, read_chat: Callable[[bytes], Chunk]) -> Meter:
+    """Who reads the answer of a path along: chat completions are the adapter's, the rest is here."""
+    streamed = head.headers.get("content-type", "").lower().startswith("text/event-stream")
+    if request.method != "POST":
+        return Unread(Usage())
+    path = request.path.rstrip("/")
+    if streamed:
+        return Events(_event, ends=path.endswith("/responses"))
+    if path.endswith("/chat/completions"):
+        return Document(read_chat)
+    if path.endswith("/audio/speech"):
+        return Unread(Usage(measures={"characters": float(len(str(_decoded(request.body).get("input", ""))))}))
+    if path.endswith(_REPORTING):
+        return Document(_document)
+    return Unread(Usage())
+
+
+_REPORTING = (
+    "/responses",
+    "/completions",
+    "/embeddings",
+    "/images/generations",
+    "/images/edits",
+    "/images/variations",
+    "/audio/transcriptions",
+    "/audio/translations",
+)
+
+
+def _document(body: bytes) -> Chunk:
+    if not body.lstrip().startswith(b"{"):
+        return Chunk()  # a transcription as plain text or subtitles says nothing of its use
+    answer = document(body)
+    images = sequence(answer.get("data")) if "created" in answer and "object" not in answer else []
+    measures = {"images": float(len(images))} if images else {}
+    seconds = measure(answer.get("duration"))
+    if seconds is not None:
+        measures["audio_seconds"] = seconds
+    found = usage(answer.get("usage"), **measures)
+    return Chunk(usage=found or (Usage(measures=measures) if measures else None), model=str(answer.get("model") or ""))
+
+
+def _event(event: Event) -> Iterator[Chunk]:
+    """An event of the streams that have named events: responses, images, speech, transcriptions."""
+    if event.data == b"[DONE]":
+        yield Chunk(end=True)
+        return
+    said = document(event.data)
+    kind = str(said.get("type") or event.name)
+    if kind == "error" or said.get("error"):
+        raise BrokenAnswer("an error inside the stream")
+    if kind in _LAST_EVENTS:
+        answer = mapping(said.get("response"))
+        yield Chunk(usage=usage(answer.get("usage")), model=str(answer.get("model") or ""), end=True)
+    else:
+        delta = said.get("delta")
+        yield Chunk(delta if isinstance(delta, str) else "", usage=usage(said.get("usage")))
+
+
+def _decoded(body: bytes) -> Mapping[str, Any]:
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return content if isinstance(content, dict) else {}
