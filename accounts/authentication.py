@@ -15,6 +15,7 @@ from storage import reads
 
 _REMEMBERED_SECONDS = 10.0
 _REMEMBERED_MOST = 10_000  # principals
+_SCHEMES = frozenset({"token", "bearer", "key"})  # the last is what fal.ai's clients write
 _VENDOR_HEADERS = ("x-api-key", "x-goog-api-key", "xi-api-key")
 _HOW = "Send `Authorization: Bearer <token>`. `manage.py issue_token USER` makes a token."
 
@@ -25,12 +26,12 @@ def presented_token(headers: Mapping[str, str]) -> str | None:
     """The credential that the caller sent; the first header present decides, whatever is in it.
 
     Parameters: headers, with names looked up case-insensitively. Raises NotAuthenticated for an Authorization header
-    of another scheme than Token or Bearer.
+    of another scheme than Token, Bearer or Key.
     """
     authorization = headers.get("authorization")
     if authorization is not None:
         scheme, _, token = authorization.strip().partition(" ")
-        if scheme.lower() not in {"token", "bearer"} or not token.strip():
+        if scheme.lower() not in _SCHEMES or not token.strip():
             raise NotAuthenticated(f"The Authorization header must read `Token <t>` or `Bearer <t>`. {_HOW}")
         return token.strip()
     for name in _VENDOR_HEADERS:

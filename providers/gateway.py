@@ -7,9 +7,9 @@ an error with its status; then the caller takes the answer whole or piece by pie
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ from accounts.principal import Principal
 from providers import directory, routing
 from providers.adapters.base import Opened
 from providers.adapters.registry import adapter_for
-from providers.conversation import ToolCall
+from providers.completion import Completion, completion
 from providers.errors import (
     AnswerTimeout,
     ConnectTimeout,
@@ -32,7 +32,7 @@ from providers.errors import (
     UpstreamError,
 )
 from providers.routing import PlannedAttempt
-from providers.types import Chunk, Head, ToolCallPiece, Usage, Wanted
+from providers.types import Chunk, Head, NativeRequest, Usage, Wanted
 from providers.upstream.client import send
 
 logger = logging.getLogger("gateway.calls")
@@ -42,24 +42,14 @@ _BYTES_PER_TOKEN = 4  # for estimates only: what was relayed when the vendor's o
 _LAST_READ_SECONDS = 0.25  # how long a finished answer's connection may take to become reusable
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """A whole answer."""
-
-    text: str
-    model: str
-    provider: str
-    finish_reason: str | None
-    tool_calls: tuple[ToolCall, ...] = ()
-    reasoning: str = ""
-
-
 async def open_answer(principal: Principal, wanted: Wanted, *, request_id: str, surface: str) -> "Answer":
     """Admits a call and opens its answer, up to the first piece. The caller must close what this returns.
 
     Raises ProviderError, NotAuthenticated or StorageUnavailable; then nothing is left open.
     """
     plan = routing.route(wanted, await directory.current())
+    if wanted.native is not None and wanted.native.model is None:
+        plan = tuple(_as_asked(planned, wanted.native) for planned in plan)
     first = plan[0]
     hold = await ledger.admit(
         Admission(principal, request_id, surface, first.endpoint.name, first.model, streamed=wanted.stream)
@@ -71,6 +61,11 @@ async def open_answer(principal: Principal, wanted: Wanted, *, request_id: str, 
         await answer.aclose(error)
         raise
     return answer
+
+
+def _as_asked(planned: PlannedAttempt, native: NativeRequest) -> PlannedAttempt:
+    """An attempt at a request that is relayed untouched: the model is what the request says."""
+    return replace(planned, model=adapter_for(planned.endpoint.type).named_model(native))
 
 
 class Answer:
@@ -169,15 +164,7 @@ class Answer:
     async def collect(self) -> Completion:
         """The rest of the answer as a whole. Raises UpstreamError."""
         chunks = [chunk async for chunk in self.chunks()]
-        calls = tool_calls(piece for chunk in chunks for piece in chunk.tool_calls)
-        return Completion(
-            "".join(chunk.text for chunk in chunks),
-            self.model,
-            self.provider,
-            self.finish_reason,
-            calls,
-            "".join(chunk.reasoning for chunk in chunks),
-        )
+        return completion(chunks, model=self.model, provider=self.provider, finish_reason=self.finish_reason)
 
     def _note(self, chunk: Chunk) -> None:
         self._relayed_bytes += len(chunk.text.encode()) + len(chunk.reasoning.encode())
@@ -228,9 +215,8 @@ class Answer:
     def consumption(self) -> Consumption:
         """What the vendor reported; else an estimate, if the vendor was asked and did not refuse."""
         if (used := self._usage) is not None:
-            return Consumption(
-                used.input, used.output, used.cached, used.cache_write, used.reasoning, used.measures or None
-            )
+            tokens = (used.input, used.output, used.cached, used.cache_write, used.reasoning)
+            return Consumption(*tokens, used.measures or None, estimated=used.estimated)
         if self._attempt is None or isinstance(self._failure, NotSent | StatusError | RequestNotPossible):
             return Consumption()
         output = -(-self._relayed_bytes // _BYTES_PER_TOKEN)
@@ -259,15 +245,6 @@ class Answer:
         await self.aclose(error)
 
 
-def tool_calls(pieces: Iterable[ToolCallPiece]) -> tuple[ToolCall, ...]:
-    """Whole tool calls out of their pieces."""
-    calls: dict[int, ToolCall] = {}
-    for piece in pieces:
-        known = calls.get(piece.index, ToolCall("", "", ""))
-        calls[piece.index] = ToolCall(piece.id or known.id, piece.name or known.name, known.arguments + piece.arguments)
-    return tuple(calls[index] for index in sorted(calls))
-
-
 def _state_of(error: BaseException | None) -> CallState:
     """How a call ended that did not reach its end."""
     match error:
@@ -281,5 +258,7 @@ def _state_of(error: BaseException | None) -> CallState:
             return CallState.TRUNCATED
         case UpstreamError():
             return CallState.UPSTREAM_ERROR
+        case RequestNotPossible():
+            return CallState.REFUSED
         case _:
             return CallState.INTERNAL_ERROR

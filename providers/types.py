@@ -80,7 +80,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a vendor reported.
+    """What a vendor reported; with `estimated`, what its adapter concludes from what it did not.
 
     In tokens: `input` includes those read from a cache (`cached`) and written to one (`cache_write`), `output` includes
     `reasoning`. measures: what else it counts, by name: characters, images, audio_seconds, billable_units, credits.
@@ -92,6 +92,7 @@ class Usage:
     cache_write: int = 0
     reasoning: int = 0
     measures: Mapping[str, float] = field(default_factory=dict)
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,15 +23,20 @@ class JSONBodyParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        try:
-            value = orjson.loads(stream.read())
-        except orjson.JSONDecodeError as error:
-            raise InvalidRequest(f"The body is not valid JSON (line {error.lineno}, column {error.colno}).") from None
-        if not isinstance(value, dict):
-            raise InvalidRequest("The body must be a JSON object.")
-        if _is_deeper(value, _DEEPEST):
-            raise InvalidRequest(f"The body is nested more than {_DEEPEST} levels deep.")
-        return value
+        return json_object(stream.read())
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """A body as strict JSON, an object at the top. Raises InvalidRequest for anything else."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest(f"The body is not valid JSON (line {error.lineno}, column {error.colno}).") from None
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    if _is_deeper(value, _DEEPEST):
+        raise InvalidRequest(f"The body is nested more than {_DEEPEST} levels deep.")
+    return value
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -4,7 +4,7 @@ The messages quote nothing that came from upstream; the log does, under the same
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -49,6 +49,19 @@ class HostNotAllowed(Exception):
         )
 
 
+class NoCredential(Exception):
+    def __init__(self) -> None:
+        super().__init__(_NO_CREDENTIAL)
+
+
+class MethodNotAllowed(Exception):
+    """`allowed` names the methods that are."""
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__(f"This path takes {', '.join(allowed)} only.")
+        self.allowed = allowed
+
+
 class Refused(Exception):
     def __init__(self) -> None:
         super().__init__("The request is not sound. Reload the page, or sign in again.")
@@ -79,6 +92,9 @@ _NO_CREDENTIAL = (
 )
 
 
+_CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 429: "RATE_LIMITED"}
+
+
 def _retry_after(seconds: int | None) -> dict[str, str]:
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
@@ -104,13 +120,7 @@ def _upstream_status(error: providers.StatusError) -> Problem:
 def _drf(error: drf.APIException) -> Problem:
     if isinstance(error, drf.ValidationError):
         return Problem(400, "INVALID_REQUEST", _first_message(error.detail), details=error.detail)
-    code = {
-        401: "UNAUTHORIZED",
-        403: "FORBIDDEN",
-        404: "NOT_FOUND",
-        405: "METHOD_NOT_ALLOWED",
-        429: "RATE_LIMITED",
-    }.get(error.status_code, "INVALID_REQUEST" if error.status_code < 500 else "INTERNAL_ERROR")
+    code = _CODES.get(error.status_code, "INVALID_REQUEST" if error.status_code < 500 else "INTERNAL_ERROR")
     wait = getattr(error, "wait", None)
     return Problem(error.status_code, code, str(error.detail), headers=_retry_after(round(wait) if wait else None))
 
@@ -133,6 +143,8 @@ _TABLE: dict[type[Exception], Callable[[Any], Problem]] = {
     HostNotAllowed: lambda e: Problem(400, "INVALID_REQUEST", str(e)),
     PayloadTooLarge: lambda e: Problem(413, "PAYLOAD_TOO_LARGE", str(e)),
     RequestDataTooBig: lambda _: Problem(413, "PAYLOAD_TOO_LARGE", "The body is larger than this server accepts."),
+    NoCredential: lambda e: Problem(401, "UNAUTHORIZED", str(e), headers={"WWW-Authenticate": "Bearer"}),
+    MethodNotAllowed: lambda e: Problem(405, "METHOD_NOT_ALLOWED", str(e), headers={"Allow": ", ".join(e.allowed)}),
     Unforeseen: lambda _: INTERNAL_ERROR,
     NoSuchPath: lambda e: Problem(404, "NOT_FOUND", str(e)),
     Http404: lambda _: Problem(404, "NOT_FOUND", "There is no such thing."),
@@ -143,7 +155,8 @@ _TABLE: dict[type[Exception], Callable[[Any], Problem]] = {
     ),
     providers.ProviderNotFound: lambda e: Problem(404, "PROVIDER_NOT_FOUND", str(e)),
     providers.ProviderUnavailable: lambda e: Problem(503, "PROVIDER_UNAVAILABLE", str(e)),
-    providers.RequestNotPossible: lambda e: Problem(400, "INVALID_REQUEST", str(e)),
+    providers.ModelNotFound: lambda e: Problem(404, "NOT_FOUND", str(e)),
+    providers.RequestNotPossible: lambda e: Problem(e.status, _CODES.get(e.status, "INVALID_REQUEST"), str(e)),
     providers.AnswerTimeout: lambda _: Problem(504, "UPSTREAM_TIMEOUT", "The provider did not answer in time."),
     providers.ConnectTimeout: lambda _: Problem(504, "UPSTREAM_TIMEOUT", "The provider could not be reached in time."),
     providers.AddressRefused: lambda _: Problem(
@@ -160,9 +173,7 @@ _TABLE: dict[type[Exception], Callable[[Any], Problem]] = {
         502, "GENERATION_ERROR", "The provider's answer could not be understood."
     ),
     providers.Truncated: lambda _: Problem(502, "GENERATION_ERROR", "The provider's answer broke off before its end."),
-    drf.NotAuthenticated: lambda _: Problem(
-        401, "UNAUTHORIZED", _NO_CREDENTIAL, headers={"WWW-Authenticate": "Bearer"}
-    ),
+    drf.NotAuthenticated: lambda _: _TABLE[NoCredential](NoCredential()),
     drf.APIException: _drf,
 }
 

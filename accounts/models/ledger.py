@@ -36,6 +36,7 @@ class CallState(models.TextChoices):
     TRUNCATED = "truncated", "Truncated"
     TIMEOUT = "timeout", "Timeout"
     SHUTDOWN = "shutdown", "Server stopped"
+    REFUSED = "refused", "Not possible at this provider"
     INTERNAL_ERROR = "internal_error", "Internal error"
 
 

@@ -5,21 +5,35 @@ errors of providers/errors.py. Streamed or not is one path: a whole answer is a 
 relayed is one path too: a relayed answer is a stream of chunks that carry the bytes as they came.
 """
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import httpx
 
 from providers.adapters.bodies import body_pieces, decoded, parsed_url, raw_pieces, read_body, read_raw
-from providers.adapters.headers import RENAMED, RETURNED, RETURNED_PREFIXES, SENT, SENT_PREFIXES, passing, true_encoding
+from providers.adapters.headers import (
+    RENAMED,
+    RETURNED,
+    RETURNED_PREFIXES,
+    SENT,
+    SENT_PREFIXES,
+    passing,
+    true_encoding,
+    without_credentials,
+)
 from providers.adapters.meters import Decoded, Meter, Unread, summary
+from providers.adapters.streams import ServerSentEvents, StreamReader
 from providers.conversation import GenerateRequest
 from providers.errors import BrokenAnswer, RequestNotPossible, StatusError, Truncated
-from providers.sse import Event, EventReader
+from providers.sse import Event
 from providers.types import Chunk, Endpoint, Head, NativeRequest, Usage
+
+_MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
 
 
 class Sender(Protocol):
@@ -61,6 +75,10 @@ class Adapter(Protocol):
         """
         ...
 
+    def named_model(self, request: NativeRequest) -> str:
+        """The model that a native request names, for the ledger; empty where it names none."""
+        ...
+
     async def probe(self, endpoint: Endpoint, send: Sender) -> None:
         """Asks the vendor something that costs nothing, with the key. Raises UpstreamError when that fails."""
         ...
@@ -91,6 +109,18 @@ class HttpAdapter(ABC):
         """What one event of a stream says. Raises BrokenAnswer, also for an error inside the stream."""
         raise NotImplementedError
 
+    def event_reader(self) -> Callable[[Event], Iterator[Chunk]]:
+        """`read_event` for the events of one stream, where what one says depends on those before it."""
+        return self.read_event
+
+    # How a vendor's streams arrive; most keep to the standard.
+
+    stream_types: tuple[str, ...] = ("text/event-stream",)  # beginnings of the content types that a stream may have
+
+    def stream_reader(self) -> StreamReader:
+        """What cuts one stream into events."""
+        return ServerSentEvents()
+
     # What a vendor's relayed requests need beside the key; most need nothing of it.
 
     sent_headers: tuple[str, ...] = ()  # beginnings of the vendor's own headers that pass from caller to vendor
@@ -100,13 +130,18 @@ class HttpAdapter(ABC):
         """The request to relay: as it came, to the vendor's address and with the provider's key."""
         headers = passing(request.headers.items(), SENT, (*SENT_PREFIXES, *self.sent_headers))
         headers += [("accept-encoding", "identity"), *self.credentials(endpoint).items()]
-        query = f"?{request.query}" if request.query else ""
+        query = f"?{query}" if (query := without_credentials(request.query)) else ""
         return httpx.Request(
             request.method,
             parsed_url(f"{endpoint.base_url.rstrip('/')}{request.path}{query}"),
             content=self.native_body(request) or None,
-            headers=headers,
+            headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in headers],
         )
+
+    def named_model(self, request: NativeRequest) -> str:
+        """The model that a native request names, for the ledger; empty where it names none."""
+        named = _MODEL.search(request.body)
+        return named[1].decode("utf-8", "replace") if named else ""
 
     def native_body(self, request: NativeRequest) -> bytes:
         """The body to relay: as it came, unless `request.model` says otherwise."""
@@ -119,6 +154,21 @@ class HttpAdapter(ABC):
     def refuses_key(self, status: int, body: bytes) -> bool:
         """Whether an error answer is about the gateway's key, for a vendor that says so with another status."""
         return False
+
+    def rewrites(self, request: NativeRequest, head: httpx.Response) -> bool:
+        """Whether this is one of the rare answers that do not pass as they are."""
+        return False
+
+    def rewritten(self, request: NativeRequest, body: bytes) -> bytes:
+        """What the caller gets for such an answer. Raises BrokenAnswer."""
+        return body
+
+    async def _rewritten(self, request: NativeRequest, response: httpx.Response) -> Opened:
+        body = self.rewritten(request, decoded(await read_raw(response), response.headers.get("content-encoding", "")))
+        head = self._head(response, body)
+        changed = {"content-length", "content-encoding"}
+        headers = tuple((name, value) for name, value in head.headers if name not in changed)
+        return Opened(_whole(body), Head(head.status, headers))
 
     @asynccontextmanager
     async def answer(self, endpoint: Endpoint, request: GenerateRequest, send: Sender) -> AsyncIterator[Opened]:
@@ -134,6 +184,9 @@ class HttpAdapter(ABC):
                 body = await read_raw(response)
                 self._refuse_quoted_key(endpoint, response, body)
                 yield Opened(_refusal(response.status_code, body), self._head(response, body))
+                return
+            if self.rewrites(request, response):
+                yield await self._rewritten(request, response)
                 return
             pieces = aiter(raw_pieces(response))
             first = await anext(pieces, b"")
@@ -170,14 +223,14 @@ class HttpAdapter(ABC):
         yield self.read_whole(await read_body(response))
 
     async def _streamed(self, response: httpx.Response) -> AsyncGenerator[Chunk, None]:
-        if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
+        if not response.headers.get("content-type", "").lower().startswith(self.stream_types):
             raise BrokenAnswer(f"a stream was asked for and {response.headers.get('content-type')!r} came")
-        reader = EventReader()
+        reader, read = self.stream_reader(), self.event_reader()
         pieces = body_pieces(response)
         finished = False
         async for piece in pieces:
             for event in reader.feed(piece):
-                for chunk in self.read_event(event):
+                for chunk in read(event):
                     yield chunk
                     if chunk.end:
                         # Whoever asks again lets the connection come to its end, so that it can be used again.
@@ -185,9 +238,18 @@ class HttpAdapter(ABC):
                             pass
                         return
                     finished = finished or chunk.finish_reason is not None
+        for chunk in chain.from_iterable(map(read, reader.finish())):
+            yield chunk
+            if chunk.end:
+                return
+            finished = finished or chunk.finish_reason is not None
         if not finished:
             raise Truncated("the stream ended without its end mark")
         yield Chunk(end=True)  # some servers close after the last choice and send no end mark
+
+
+async def _whole(body: bytes) -> AsyncGenerator[Chunk, None]:
+    yield Chunk(raw=body, usage=Usage(), end=True)
 
 
 async def _refusal(status: int, body: bytes) -> AsyncGenerator[Chunk, None]:

@@ -22,7 +22,7 @@ class ProviderType:
     base_url: str = ""
     needs_key: bool = True
     needs_model: bool = True
-    config: Mapping[str, type[str] | type[int]] = field(default_factory=dict)
+    config: Mapping[str, type[str] | type[int] | type[list[str]]] = field(default_factory=dict)
     wire: str = ""
 
 
@@ -33,6 +33,35 @@ TYPES: dict[str, ProviderType] = {
         "https://api.openai.com/v1",
         config={"max_tokens_field": str},
         wire="openai",
+    ),
+    "elevenlabs": ProviderType(
+        "ElevenLabs",
+        "providers.adapters.elevenlabs.ElevenLabsAdapter",
+        "https://api.elevenlabs.io",
+        needs_model=False,
+        wire="elevenlabs",
+    ),
+    "fal": ProviderType(
+        "fal.ai",
+        "providers.adapters.fal.FalAdapter",
+        needs_model=False,
+        config={"allowed_endpoints": list, "allowed_targets": list},
+        wire="fal",
+    ),
+    "addis": ProviderType(
+        "Addis AI",
+        "providers.adapters.addis.AddisAdapter",
+        "https://api.addisassistant.com",
+        needs_model=False,
+        config={"target_language": str},
+        wire="addis",
+    ),
+    "gemini": ProviderType(
+        "Google Gemini",
+        "providers.adapters.gemini.GeminiAdapter",
+        "https://generativelanguage.googleapis.com",
+        config={"api_version": str},
+        wire="gemini",
     ),
     "echo": ProviderType(
         "Echo (built in)",

@@ -1,6 +1,7 @@
 """Changing one field of a body that is relayed, and leaving every other byte of it as it came."""
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 import orjson
@@ -34,15 +35,31 @@ def _names(field: bytes) -> re.Pattern[bytes]:
     return re.compile(rb'"' + field + rb'"\s*:\s*"(?:[^"\\]|\\.)*"')
 
 
+def form_model(body: bytes, content_type: str) -> str:
+    """The value of the `model` part of a multipart form; empty where there is none, or more than one."""
+    found = [body[start:end] for start, end in _model_parts(body, content_type)]
+    return found[0].decode("utf-8", "replace") if len(found) == 1 else ""
+
+
 def with_form_model(body: bytes, content_type: str, model: str) -> bytes:
-    """A multipart form with another value in its `model` part. Unchanged where it has none."""
+    """A multipart form with another value in its `model` part, of which it has one."""
+    (start, end), *_ = _model_parts(body, content_type)
+    return body[:start] + model.encode() + body[end:]
+
+
+def _model_parts(body: bytes, content_type: str) -> Iterator[tuple[int, int]]:
+    """Where in a multipart form the values of parts named `model` begin and end."""
     boundary = re.search(r'boundary="?([^";,\s]+)', content_type)
     if boundary is None:
-        return body
+        return
     mark = b"--" + boundary[1].encode("latin-1", "replace")
-    pieces = body.split(mark)
-    for position, piece in enumerate(pieces):
-        head, blank, value = piece.partition(b"\r\n\r\n")
-        if blank and re.search(rb'name="?model"?(\s*;|\s*\r|\s*$)', head, re.IGNORECASE) and value.endswith(b"\r\n"):
-            pieces[position] = head + blank + model.encode() + b"\r\n"
-    return mark.join(pieces)
+    start = body.find(mark)
+    while start >= 0:
+        end = body.find(b"\r\n" + mark, start)
+        blank = body.find(b"\r\n\r\n", start, end)
+        if end >= 0 and blank >= 0 and _MODEL_PART.search(body, start, blank + 2):
+            yield blank + 4, end
+        start = end + 2 if end >= 0 else -1
+
+
+_MODEL_PART = re.compile(rb'content-disposition:[^\r]*[;\s]name="?model"?\s*[;\r]', re.IGNORECASE)

@@ -20,6 +20,7 @@ from providers.api.serializers import (
     TestRequestSerializer,
     TestResultSerializer,
 )
+from providers.completion import Completion
 from providers.conversation import GenerateRequest, Message
 from providers.errors import ProviderNotFound
 from providers.models import Provider
@@ -153,7 +154,7 @@ def run_test(
     """
     wanted = Wanted.generation(name, GenerateRequest((Message("user", prompt),), model, max_tokens, temperature))
 
-    async def generate() -> tuple[gateway.Completion, gateway.Answer]:
+    async def generate() -> tuple[Completion, gateway.Answer]:
         answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface="test")
         async with answer:
             return await answer.collect(), answer

@@ -128,5 +128,5 @@ class Provider(orm.Model):
         known = TYPES[self.type].config if self.type in TYPES else {}
         for name, kind in known.items():
             if not isinstance(self.config.get(name, kind()), kind):
-                wanted = "a whole number" if kind is int else "a string"
+                wanted = {int: "a whole number", list: "a list"}.get(kind, "a string")
                 raise ValidationError({"config": f"'{name}' must be {wanted}."})

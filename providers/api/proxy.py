@@ -1,0 +1,52 @@
+"""The native pass-through: /proxy/{name}[/{path}], and the aliases that CE.SDK's plugins and others are pointed at."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http.response import HttpResponseBase
+
+from accounts.principal import Principal
+from providers import directory, gateway
+from providers.api.relay import asks_for_stream, path_below, query_string, relayed_response, sent_headers
+from providers.types import ByName, ByType, NativeRequest, Wanted
+from web import request_id
+from web.vendor_views import always, vendor_view
+
+
+async def _wire_of_named(request: ASGIRequest, arguments: Mapping[str, Any]) -> str:
+    endpoint = (await directory.current()).get(arguments["name"])
+    return endpoint.wire if endpoint is not None else ""
+
+
+@vendor_view(_wire_of_named)
+async def named(request: ASGIRequest, principal: Principal, name: str, path: str = "") -> HttpResponseBase:
+    """Any request below a provider's base URL, as its vendor knows it."""
+    return await _relay(request, principal, ByName(name))
+
+
+def alias(kind: str) -> Callable[..., Coroutine[Any, Any, HttpResponseBase]]:
+    """A view that passes to the first enabled provider of a type."""
+
+    @vendor_view(always(kind))
+    async def of_type(request: ASGIRequest, principal: Principal, path: str = "") -> HttpResponseBase:
+        return await _relay(request, principal, ByType(kind))
+
+    return of_type
+
+
+async def _relay(request: ASGIRequest, principal: Principal, target: ByName | ByType) -> HttpResponseBase:
+    headers, body = sent_headers(request), request.body
+    below = path_below(request, 2)
+    native = NativeRequest(
+        wire="",
+        method=request.method or "GET",
+        path=below,
+        query=query_string(request),
+        headers=headers,
+        body=body,
+        origin=request.build_absolute_uri("/".join(request.path.split("/")[:3])),
+    )
+    wanted = Wanted(target, asks_for_stream(headers, body), 0, len(body), native)
+    answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface="proxy")
+    return await relayed_response(answer)

@@ -1,0 +1,86 @@
+"""Between Django's requests and responses and calls that are relayed: bytes in, bytes out, both as they came."""
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from urllib.parse import quote, unquote
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+
+from providers.gateway import Answer
+from providers.types import Head
+from web.problems import InvalidRequest
+from web.streams import ReleasedStream
+
+_STREAMED = re.compile(rb'"stream"\s*:\s*true')
+
+
+def sent_headers(request: ASGIRequest) -> dict[str, str]:
+    """The caller's headers by lower-case name, repeated ones joined."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in request.scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def raw_path(request: ASGIRequest) -> str:
+    """The path as it was sent, with its escapes."""
+    sent: bytes | None = request.scope.get("raw_path")
+    if sent is None:
+        return quote(request.scope["path"], safe="/:@-._~!$&'()*+,;=%")
+    return sent.decode("latin-1").partition("?")[0]
+
+
+def path_below(request: ASGIRequest, segments: int) -> str:
+    """What of the path as it was sent follows its first segments; empty, or beginning with a slash.
+
+    Raises InvalidRequest for a path that a vendor could read as another than we do.
+    """
+    parts = raw_path(request).split("/", segments + 1)
+    below = f"/{parts[segments + 1]}" if len(parts) > segments + 1 else ""
+    plain = unquote(below, errors="replace").replace("\\", "/")
+    if any(segment in {".", ".."} for segment in plain.split("/")) or re.search(r"[\x00-\x20\x7f]", below):
+        raise InvalidRequest("A path must not contain '.' or '..' as a segment, nor blanks. Write it out.")
+    return below
+
+
+def query_string(request: ASGIRequest) -> str:
+    """The query as it was sent."""
+    sent: bytes = request.scope["query_string"]
+    return sent.decode("latin-1")
+
+
+def asks_for_stream(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether a request in any wire format seems to want a stream; for the ledger only."""
+    return "text/event-stream" in headers.get("accept", "") or bool(_STREAMED.search(body))
+
+
+async def relayed_response(answer: Answer) -> HttpResponseBase:
+    """The response that passes a relayed answer on; the answer is closed when the response is over."""
+    head = answer.head
+    if head is None:
+        raise TypeError("This answer was translated, not relayed.")
+    if answer.whole_body is not None:
+        async with answer:
+            body = b"".join([chunk.raw async for chunk in answer.chunks()])
+        return with_head(HttpResponse(body), head)
+    return with_head(ReleasedStream(_pieces(answer), answer.aclose, ""), head)
+
+
+def with_head(response: HttpResponseBase, head: Head) -> HttpResponseBase:
+    """A response with a vendor's status and headers, such as may be shown, and none of Django's own."""
+    response.status_code = head.status
+    del response["Content-Type"]
+    for name, value in head.headers:
+        response[name] = f"{response[name]}, {value}" if name in response else value
+    return response
+
+
+async def _pieces(answer: Answer) -> AsyncGenerator[bytes, None]:
+    async with aclosing(answer.chunks()) as chunks:
+        async for chunk in chunks:
+            if chunk.raw:
+                yield chunk.raw

@@ -1,0 +1,72 @@
+"""Async views of the vendor-shaped paths: plain Django, since DRF adds nothing there and costs most of the time."""
+
+import functools
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Concatenate, ParamSpec
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http.response import HttpResponseBase
+
+from accounts.authentication import authenticate
+from accounts.principal import Principal
+from web import vendor_errors
+from web.problems import MethodNotAllowed, NoCredential
+
+P = ParamSpec("P")
+VendorView = Callable[Concatenate[ASGIRequest, Principal, P], Coroutine[Any, Any, HttpResponseBase]]
+View = Callable[Concatenate[ASGIRequest, P], Coroutine[Any, Any, HttpResponseBase]]
+
+# What only one vendor's clients send, in the order in which it is looked for.
+_TELLING_HEADERS = {
+    "anthropic-version": "anthropic",
+    "x-goog-api-key": "gemini",
+    "x-goog-api-client": "gemini",
+    "xi-api-key": "elevenlabs",
+    "x-fal-target-url": "fal",
+}
+
+
+def vendor_view(
+    wire: Callable[[ASGIRequest, Mapping[str, Any]], Awaitable[str]], *methods: str
+) -> Callable[[VendorView[P]], View[P]]:
+    """Makes a view that knows who calls and whose errors have a vendor's shape.
+
+    Parameters: wire, the name of that shape for a request and the view's arguments, asked once the caller is known;
+    methods, those that are allowed, any where none is given.
+    """
+
+    def decorate(view: VendorView[P]) -> View[P]:
+        @functools.wraps(view)
+        async def answer(request: ASGIRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            shape = _telling(request)
+            try:
+                principal = await authenticate(request.headers)
+                if principal is None:
+                    raise NoCredential
+                shape = await wire(request, kwargs)
+                if methods and request.method not in methods:
+                    raise MethodNotAllowed(methods)
+                return await view(request, principal, *args, **kwargs)
+            except Exception as error:
+                return vendor_errors.response_for(error, shape)
+
+        return answer
+
+    return decorate
+
+
+def _telling(request: ASGIRequest) -> str:
+    """Whose client this seems to be, for callers who are nobody yet and are told nothing of what there is."""
+    for name, wire in _TELLING_HEADERS.items():
+        if name in request.headers:
+            return wire
+    return "fal" if request.headers.get("authorization", "").lower().startswith("key ") else "openai"
+
+
+def always(wire: str) -> Callable[[ASGIRequest, Mapping[str, Any]], Awaitable[str]]:
+    """The same shape for every request."""
+
+    async def same(request: ASGIRequest, arguments: Mapping[str, Any]) -> str:
+        return wire
+
+    return same
