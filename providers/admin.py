@@ -3,7 +3,6 @@
 import os
 from typing import Any, cast
 
-from asgiref.sync import async_to_sync
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
@@ -20,24 +19,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.models import User
 from accounts.principal import Principal
-from providers import directory, health
+from providers import trial
 from providers.adapters.registry import TYPES
-from providers.api.providers import run_test
-from providers.errors import AddressRefused, ConnectFailed, ConnectTimeout
 from providers.models import Provider, ProviderKey, validate_key
-from web.problems import problem_for
 
-_TEST_PROMPT = "Hello, this is a test. Please respond with 'OK'."
-_SHOWN_OF_ANSWER = 80  # characters
 _HELP = {
     "description": "Shown beside the name, so that people can choose.",
     "enabled": "Off: calls to it are refused; everything stays as it is.",
     "on_disconnect": "What becomes of the call to the provider when the caller leaves before the end.",
-}
-_ADVICE: dict[type[Exception], str] = {
-    ConnectFailed: " Check the base URL.",
-    ConnectTimeout: " Check the base URL.",
-    AddressRefused: " If it is meant to be there, tick “Allow private network”.",
 }
 
 
@@ -233,7 +222,7 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
     @admin.action(description="Test connection", permissions=["change"])
     def test_connection(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
         for row in queryset:
-            level, text = _test(_principal(request), row)
+            level, text = trial.report(_principal(request), row)
             self.message_user(request, text, level)
 
     def get_urls(self) -> list[URLPattern]:
@@ -249,7 +238,7 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
             self.message_user(request, "This provider is no longer there. Perhaps it was deleted.", messages.WARNING)
             return HttpResponseRedirect(reverse("admin:providers_provider_changelist"))
         if request.method == "POST":  # signing in on the way makes it a GET, which must cost nothing
-            level, text = _test(_principal(request), row)
+            level, text = trial.report(_principal(request), row)
             self.message_user(request, text, level)
         page = reverse("admin:providers_provider_change", args=(quote(row.pk),))
         filters: dict[str, Any] = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
@@ -259,38 +248,3 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
 def _principal(request: HttpRequest) -> Principal:
     user = cast(User, request.user)
     return Principal(user.pk, user.get_username(), user.is_staff)
-
-
-def _test(principal: Principal, row: Provider) -> tuple[int, str]:
-    """Probes a provider free of charge, then has it answer if it can be asked. Returns a message's level and text."""
-    endpoint = directory.endpoint(Provider.objects.get(pk=row.pk))  # the admin's own rows come without their secrets
-    model = "" if endpoint.default_model else next(iter(endpoint.models), "")
-    try:
-        found = async_to_sync(health.check)(endpoint, fresh=True)
-        if not endpoint.enabled:
-            return _probed(row, found, "It is disabled, so it was not asked for an answer. Enable it to try that.")
-        if endpoint.needs_model and not (endpoint.default_model or model):
-            return _probed(row, found, "It was not asked for an answer: set a default model to try that.")
-        result = run_test(principal, row.name, prompt=_TEST_PROMPT, model=model)
-    except Exception as error:  # whatever it is, an administrator is told here and the log has the rest
-        return messages.ERROR, f"“{row.name}” does not work. {problem_for(error).message}{_ADVICE.get(type(error), '')}"
-    by = f" with {result['model']}" if result["model"] else ""
-    answer = _excerpt(result["response"], endpoint.key)
-    told = f"“{row.name}” answered{by} in {result['response_time']} ms: {answer}"
-    if found.healthy:
-        return messages.SUCCESS, told
-    return messages.WARNING, f"{told} The free check failed, though, and /health reports that: {found.message}"
-
-
-def _excerpt(answer: str, key: str) -> str:
-    """The beginning of an answer; without the key, which some servers say back."""
-    text = (answer.replace(key, "[key]") if key else answer).strip()
-    if not text:
-        return "no text, which some models do when the answer may not be long."
-    return f"“{text[:_SHOWN_OF_ANSWER]}{'…' if len(text) > _SHOWN_OF_ANSWER else ''}”"
-
-
-def _probed(row: Provider, found: health.Health, rest: str) -> tuple[int, str]:
-    if not found.healthy:
-        return messages.ERROR, f"“{row.name}” does not work. {found.message} {rest}"
-    return messages.SUCCESS, f"“{row.name}” can be reached ({found.latency_ms} ms). {rest}"

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase
@@ -15,6 +15,8 @@ from web.problems import MethodNotAllowed, NoCredential
 P = ParamSpec("P")
 VendorView = Callable[Concatenate[ASGIRequest, Principal, P], Coroutine[Any, Any, HttpResponseBase]]
 View = Callable[Concatenate[ASGIRequest, P], Coroutine[Any, Any, HttpResponseBase]]
+
+_ANY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 # What only one vendor's clients send, in the order in which it is looked for.
 _TELLING_HEADERS = {
@@ -50,6 +52,7 @@ def vendor_view(
             except Exception as error:
                 return vendor_errors.response_for(error, shape)
 
+        cast(Any, answer).vendor_methods = methods or _ANY_METHOD  # for the schema
         return answer
 
     return decorate

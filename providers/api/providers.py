@@ -1,6 +1,5 @@
 """The providers API: anybody who may call may read, staff may write. The names are the provider kit's."""
 
-import time
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -12,20 +11,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.principal import Principal
-from providers import directory, gateway, health
+from providers import directory, health, trial
 from providers.api.serializers import (
     ProviderHealthSerializer,
     ProviderSerializer,
     TestRequestSerializer,
     TestResultSerializer,
 )
-from providers.completion import Completion
-from providers.conversation import GenerateRequest, Message
 from providers.errors import ProviderNotFound
 from providers.models import Provider
-from providers.types import Wanted
-from web import request_id
 from web.async_views import SiteView
 
 
@@ -136,37 +130,4 @@ class ProviderTest(ProviderBase):
     def post(self, request: Request, name: str) -> Response:
         serializer = TestRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return Response(run_test(self.principal, self.row(name).name, **serializer.validated_data))
-
-
-def run_test(
-    principal: Principal,
-    name: str,
-    *,
-    prompt: str,
-    model: str = "",
-    max_tokens: int = 50,
-    temperature: float | None = None,
-) -> dict[str, Any]:
-    """Has a provider answer a short prompt; a call like any other, in the ledger too.
-
-    Raises what gateway.open_answer raises.
-    """
-    wanted = Wanted.generation(name, GenerateRequest((Message("user", prompt),), model, max_tokens, temperature))
-
-    async def generate() -> tuple[Completion, gateway.Answer]:
-        answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface="test")
-        async with answer:
-            return await answer.collect(), answer
-
-    started = time.monotonic()
-    completion, answer = async_to_sync(generate)()
-    return {
-        "status": "success",
-        "provider": completion.provider,
-        "model": completion.model,
-        "prompt": prompt,
-        "response": completion.text,
-        "response_time": round((time.monotonic() - started) * 1000),
-        "usage": answer.usage(),
-    }
+        return Response(trial.run(self.principal, self.row(name), **serializer.validated_data))

@@ -21,7 +21,7 @@ def routes(resolver: URLResolver, prefix: str = "") -> list[str]:
         if isinstance(pattern, URLResolver):
             found += routes(pattern, route)
         elif route and not route.startswith(_PAGES):
-            found.append("/" + route.replace("<str:", "{").replace(">", "}"))
+            found.append("/" + route.replace("<str:", "{").replace("<path:", "{").replace(">", "}"))
     return found
 
 
