@@ -1,10 +1,11 @@
 """Which headers pass between a caller and a vendor. What is not listed stays behind, in both directions.
 
 So a caller's credentials and cookies never reach a vendor, and a vendor's cookies, account names and redirects never
-reach a caller. Hop-by-hop headers (RFC 9110 section 7.6.1) are on neither list.
+reach a caller. Hop-by-hop headers (RFC 9110 section 7.6.1) are on neither list. Credentials in a query go the same way.
 """
 
 from collections.abc import Iterable, Mapping
+from urllib.parse import unquote_plus
 
 SENT = frozenset(
     {
@@ -65,6 +66,16 @@ def passing(
         for name, value in pairs
         if (name in names or name.startswith(prefixes)) and name not in hops and not _breaks_a_line(value)
     ]
+
+
+_CREDENTIALS = frozenset({"key", "api_key", "api-key", "apikey", "access_token"})  # in a query, as vendors call them
+
+
+def without_credentials(query: str) -> str:
+    """A raw query without the parameters that carry a credential; every other byte of it stays."""
+    parameters = query.split("&")
+    kept = [one for one in parameters if unquote_plus(one.partition("=")[0]).lower() not in _CREDENTIALS]
+    return query if len(kept) == len(parameters) else "&".join(kept)
 
 
 def _breaks_a_line(value: str) -> bool:

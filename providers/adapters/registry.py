@@ -14,7 +14,8 @@ class ProviderType:
 
     base_url: the vendor's address, used where the provider names none. needs_key, needs_model: what it cannot do
     without. config: what its settings may hold, and of which type. wire: the name of the wire format that it speaks,
-    for fronts that speak it too; and of the shape that its clients expect errors in.
+    for fronts that speak it too; and of the shape that its clients expect errors in. makes_text: whether it can be asked
+    to generate text.
     """
 
     label: str
@@ -24,6 +25,7 @@ class ProviderType:
     needs_model: bool = True
     config: Mapping[str, type[str] | type[int] | type[list[str]]] = field(default_factory=dict)
     wire: str = ""
+    makes_text: bool = True
 
 
 TYPES: dict[str, ProviderType] = {
@@ -34,12 +36,16 @@ TYPES: dict[str, ProviderType] = {
         config={"max_tokens_field": str},
         wire="openai",
     ),
+    "anthropic": ProviderType(
+        "Anthropic", "providers.adapters.anthropic.AnthropicAdapter", "https://api.anthropic.com", wire="anthropic"
+    ),
     "elevenlabs": ProviderType(
         "ElevenLabs",
         "providers.adapters.elevenlabs.ElevenLabsAdapter",
         "https://api.elevenlabs.io",
         needs_model=False,
         wire="elevenlabs",
+        makes_text=False,
     ),
     "fal": ProviderType(
         "fal.ai",
@@ -47,6 +53,7 @@ TYPES: dict[str, ProviderType] = {
         needs_model=False,
         config={"allowed_endpoints": list, "allowed_targets": list},
         wire="fal",
+        makes_text=False,
     ),
     "addis": ProviderType(
         "Addis AI",

@@ -3,6 +3,14 @@
 from typing import Any
 
 
+_BYTES_PER_TOKEN = 4  # of English; only for what is marked as an estimate
+
+
+def estimated_tokens(size: int) -> int:
+    """About how many tokens a text of so many bytes is; rounded up."""
+    return -(-size // _BYTES_PER_TOKEN)
+
+
 def text_size(value: Any) -> tuple[int, int]:
     """Characters and UTF-8 bytes of the text in messages of any wire format: what stands under `text` and `content`."""
     chars = size = 0
