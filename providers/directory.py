@@ -43,7 +43,7 @@ class _Directory:
     def __init__(self) -> None:
         self.changes = 0  # made in this process
         self._snapshot: _Snapshot | None = None
-        self._reading: dict[asyncio.AbstractEventLoop, asyncio.Task[_Snapshot]] = {}
+        self._reading: dict[asyncio.AbstractEventLoop, tuple[int, asyncio.Task[_Snapshot]]] = {}
 
     async def current(self) -> Mapping[str, Endpoint]:
         snapshot = self._snapshot
@@ -52,16 +52,23 @@ class _Directory:
         return snapshot.providers
 
     async def _refresh(self) -> _Snapshot:
-        # All that wait share one read, and none of them can cancel it for the others.
-        loop = asyncio.get_running_loop()
-        task = self._reading.get(loop)
-        if task is None:
-            task = self._reading[loop] = loop.create_task(self._read())
-            task.add_done_callback(lambda _: self._reading.pop(loop, None))
+        # All that wait share one read, and none of them can cancel it for the others. But who comes after a change does
+        # not share what was begun before it.
+        loop, changes = asyncio.get_running_loop(), self.changes
+        begun_at, task = self._reading.get(loop, (None, None))
+        if task is None or begun_at != changes:
+            task = loop.create_task(self._read(changes))
+            self._reading[loop] = (changes, task)
+            task.add_done_callback(lambda done: self._forget(loop, done))
         return await asyncio.shield(task)
 
-    async def _read(self) -> _Snapshot:
-        changes, read_at = self.changes, time.monotonic()
+    def _forget(self, loop: asyncio.AbstractEventLoop, done: "asyncio.Task[_Snapshot]") -> None:
+        _, task = self._reading.get(loop, (None, None))
+        if task is done:  # else a newer one has taken its place
+            del self._reading[loop]
+
+    async def _read(self, changes: int) -> _Snapshot:
+        read_at = time.monotonic()
         self._snapshot = _Snapshot(MappingProxyType(await reads.read(load)), changes, read_at)
         return self._snapshot
 

@@ -55,8 +55,14 @@ async def check(endpoint: Endpoint, *, fresh: bool = False) -> Health:
     if task is None or asked != endpoint or task.get_loop() is not asyncio.get_running_loop():
         task = asyncio.ensure_future(_probe(endpoint))
         _probing[endpoint.name] = (endpoint, task)
-        task.add_done_callback(lambda _: _probing.pop(endpoint.name, None))
+        task.add_done_callback(lambda done: _forget(endpoint.name, done))
     return await asyncio.shield(task)
+
+
+def _forget(name: str, done: "asyncio.Task[Health]") -> None:
+    _, task = _probing.get(name, (None, None))
+    if task is done:  # else a newer one has taken its place
+        del _probing[name]
 
 
 async def check_all(endpoints: Sequence[Endpoint]) -> Mapping[str, Health]:

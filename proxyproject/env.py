@@ -1,8 +1,8 @@
 """Typed readers for the settings that come from the environment.
 
 Every variable NAME may instead be given as NAME_FILE, the path of a file that holds the value, as container
-platforms do with secrets. A value that cannot be read is refused with a sentence that says what to set; nothing
-falls back in silence.
+platforms do with secrets. A variable that is blank is as one that is not set: compose files pass those. A value that
+cannot be read is refused with a sentence that says what to set; nothing falls back in silence.
 """
 
 import ipaddress
@@ -21,19 +21,26 @@ _FALSE = {"0", "false", "no", "off"}
 
 
 def text(name: str, default: str = "") -> str:
-    """The value of NAME, else the content of the file that NAME_FILE names, else `default`.
+    """The value of NAME, else the content of the file that NAME_FILE names, else `default`. Blank is as not set.
 
-    Raises ImproperlyConfigured when both are set or the file cannot be read.
+    Raises ImproperlyConfigured when both are set, or the file cannot be read or is empty.
     """
-    value, path = os.environ.get(name), os.environ.get(f"{name}_FILE")
+    value, path = (os.environ.get(variable, "").strip() for variable in (name, f"{name}_FILE"))
     if value and path:
         raise ImproperlyConfigured(f"{name} and {name}_FILE are both set; keep one of them.")
-    if path:
-        try:
-            return Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ImproperlyConfigured(f"{name}_FILE names {path!r}, which cannot be read: {error}.") from error
-    return value.strip() if value else default
+    return _content(f"{name}_FILE", path) if path else value or default
+
+
+def _content(variable: str, path: str) -> str:
+    try:
+        content = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{variable} names {path!r}, which cannot be read: {error}.") from error
+    if not content:
+        raise ImproperlyConfigured(
+            f"{variable} names {path!r}, which is empty; write the value into it, or unset {variable}."
+        )
+    return content
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -71,7 +78,7 @@ def seconds(name: str, default: float) -> float:
 
 def one_of(name: str, choices: Sequence[Word], default: Word) -> Word:
     """One of a few words."""
-    value = text(name) or default
+    value = text(name, default)
     for choice in choices:
         if value == choice:
             return choice

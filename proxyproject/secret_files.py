@@ -7,7 +7,9 @@ database, secrets must be given: two processes with different encryption keys co
 import errno
 import os
 import secrets
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -41,19 +43,37 @@ def _make_file(path: Path, make: Callable[[], str]) -> str:
     make_directory(path.parent)
     try:
         if not path.exists():
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as handle:
-                handle.write(make())
-            try:
-                os.link(draft, path)  # fails when another process was first, so no file is ever half written
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        return path.read_text(encoding="ascii").strip()
+            _publish(path, make())
     except OSError as error:
         raise _not_writable(path.parent, error) from error
+    return _held(path)
+
+
+def _publish(path: Path, secret: str) -> None:
+    """Makes the file, whole, unless another process was first."""
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # for its owner alone
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as handle:
+            handle.write(secret)
+        with suppress(FileExistsError):
+            os.link(draft, path)  # fails when there is one already, so no file is ever half written or replaced
+    finally:
+        Path(draft).unlink()
+
+
+def _held(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{str(path)!r} cannot be read ({error.strerror}); let the server's user read it."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ImproperlyConfigured(
+            f"{str(path)!r} is no text. Put it back from a backup; without one, remove it, and the next start makes a"
+            " new one: everybody is signed out by a new secret_key, and with new encryption_keys the providers' keys"
+            " must be entered again."
+        ) from error
 
 
 def _given_or_made(name: str, path: Path, make: Callable[[], str], *, may_make: bool, hint: str) -> str:

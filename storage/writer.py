@@ -38,7 +38,11 @@ class _Entry(Generic[Item, Result]):
 
 
 class GroupWriter(Generic[Item, Result]):
-    """Applies items in groups, in the order of their arrival, in a thread of its own.
+    """Applies items in groups in a thread of its own.
+
+    Those that are waited for are applied in the order of their arrival, and so are the posted ones. Between the two
+    there is one promise: what is posted when the result of a write is known is applied after it. A posted item may
+    overtake a write that still waits.
 
     `apply` runs inside a transaction and returns one result per item; a result that is an exception is raised to the
     one who waits for it. When a group fails as a whole, its items are tried one by one, so that one bad item does
@@ -58,7 +62,8 @@ class GroupWriter(Generic[Item, Result]):
         self._awaited: queue.SimpleQueue[_Entry[Item, Result] | None] = queue.SimpleQueue()
         self._posted: deque[_Entry[Item, Result]] = deque()
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._ended: threading.Thread | None = None  # or about to: it was told to, and not to take more
+        self._changing = threading.Lock()
         self.taken = 0  # items handed over so far
 
     def write(self, item: Item) -> "asyncio.Future[Result]":
@@ -81,22 +86,31 @@ class GroupWriter(Generic[Item, Result]):
 
     def stop(self) -> None:
         """Writes what is queued and ends the thread. A later write starts another."""
-        with self._starting:
+        with self._changing:
             thread, self._thread = self._thread, None
-        if thread is not None:
+            if thread is None:
+                return
+            self._ended = thread
             self._awaited.put(None)
-            thread.join(_STOP_TIMEOUT)
+        thread.join(_STOP_TIMEOUT)
 
     def _note_one_more(self) -> None:
         self.taken += 1
         if self._thread is None:
-            with self._starting:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                    self._thread.start()
+            self._start()
+
+    def _start(self) -> None:
+        with self._changing:
+            # A thread that is about to end takes with it what it gives rise to itself.
+            if self._thread is None and threading.current_thread() is not self._ended:
+                self._thread = threading.Thread(target=self._run, args=(self._ended,), name=self._name, daemon=True)
+                self._thread.start()
+                if self._ended is None:
                     atexit.register(self.stop)  # servers that are not ours end without a word
 
-    def _run(self) -> None:
+    def _run(self, before: threading.Thread | None) -> None:
+        if before is not None:
+            before.join()  # one at a time, so each finds the end that is meant for it
         kept: list[_Entry[Item, Result]] = []
         stopping = False
         while not stopping:
@@ -119,14 +133,14 @@ class GroupWriter(Generic[Item, Result]):
         group: list[_Entry[Item, Result]] = []
         try:
             entry = self._awaited.get(timeout=_LINGER)
-            while entry is not None and len(group) < _LARGEST_GROUP:
+            while entry is not None:
                 group.append(entry)
+                if len(group) == _LARGEST_GROUP:
+                    return group, False
                 entry = self._awaited.get_nowait()
         except queue.Empty:
             return group, False
-        if entry is not None:
-            group.append(entry)
-        return group, entry is None
+        return group, True
 
     def _take_posted(self) -> list[_Entry[Item, Result]]:
         return [self._posted.popleft() for _ in range(len(self._posted))]

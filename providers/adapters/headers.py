@@ -64,7 +64,7 @@ def passing(
     return [
         (name, value)
         for name, value in pairs
-        if (name in names or name.startswith(prefixes)) and name not in hops and not _breaks_a_line(value)
+        if (name in names or name.startswith(prefixes)) and name not in hops and _travels(value)
     ]
 
 
@@ -78,8 +78,15 @@ def without_credentials(query: str) -> str:
     return query if len(kept) == len(parameters) else "&".join(kept)
 
 
-def _breaks_a_line(value: str) -> bool:
-    return "\r" in value or "\n" in value or "\0" in value
+def _travels(value: str) -> bool:
+    """Whether a value can be sent on as it came: on one line, and in UTF-8, which is all that our client library sends."""
+    if value.isascii():
+        return not any(sign in value for sign in "\r\n\0")
+    try:
+        value.encode("latin-1").decode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def true_encoding(headers: Mapping[str, str], beginning: bytes) -> str | None:

@@ -40,11 +40,15 @@ _when_connected: ContextVar[Callable[[], None] | None] = ContextVar("when_connec
 _AUTOMATIC_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
-def translate(error: Exception) -> UpstreamError:
+def translate(error: Exception, *, connected: bool) -> UpstreamError:
     """The one table from the client library's errors to ours. What matters is whether the request was sent."""
     match error:
         case aiohttp.ConnectionTimeoutError():
             return ConnectTimeout(str(error))
+        case TimeoutError() if not connected:
+            return ConnectTimeout("the time for the whole call was over before there was a connection")
+        case UnicodeDecodeError():  # without what it could not decode, which may be a key
+            return ConnectFailed("a header that cannot be sent")
         case aiohttp.ClientConnectorError() | ValueError():  # an address or a header that cannot even be sent
             return ConnectFailed(f"{type(error).__name__}: {error}")
         case TimeoutError():
@@ -97,12 +101,17 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             self._session = self._open_session()
         if not self._private_network:
             refuse_private_literal(request.url.host)
+        connected = False
+
+        def note_connected() -> None:
+            nonlocal connected
+            connected = True
+            if timeouts.first_byte is not None:
+                limit.reschedule(_sooner(clock() + timeouts.first_byte, deadline))
+
+        _when_connected.set(note_connected)  # instead of the last call's, when one task makes several
         try:
             async with asyncio.timeout_at(deadline) as limit:
-                _when_connected.set(None)  # not the last call's, when one task makes several
-                if timeouts.first_byte is not None:
-                    wait = timeouts.first_byte
-                    _when_connected.set(lambda: limit.reschedule(_sooner(clock() + wait, deadline)))
                 answer = await self._session.request(
                     request.method,
                     _as_it_is(str(request.url)),
@@ -112,7 +121,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                     timeout=_connect_limit(timeouts.connect),
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise translate(error) from error
+            raise translate(error, connected=connected) from error
         stream = _Body(answer, timeouts.gap, deadline)
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=stream, request=request)
 
@@ -157,7 +166,7 @@ class _Body(httpx.AsyncByteStream):
                     return
                 yield piece
         except (aiohttp.ClientError, OSError) as error:
-            raise translate(error) from error
+            raise translate(error, connected=True) from error
 
     async def aclose(self) -> None:
         # A connection whose body was read to the end is already back in the pool; any other must not be reused.
@@ -176,7 +185,8 @@ def _as_it_is(url: str) -> URL:
 
 
 def _headers(request: httpx.Request) -> list[tuple[str, str]]:
-    return [(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw]
+    # aiohttp takes text and sends it as UTF-8. So read, values leave as the bytes that they are, or not at all.
+    return [(name.decode("ascii"), value.decode("utf-8")) for name, value in request.headers.raw]
 
 
 def _sooner(one: float | None, other: float | None) -> float | None:

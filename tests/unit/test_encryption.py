@@ -1,8 +1,12 @@
 """Secrets at rest: never clear in the database, clear in Python, and out of nobody's way when no key fits."""
 
+from pathlib import Path
+
 import pytest
 from cryptography.fernet import Fernet
+from django.core import serializers
 from django.core.exceptions import FieldError
+from django.core.management import call_command
 from django.db import connection
 from pytest_django import Settings
 
@@ -27,7 +31,17 @@ def provider() -> Provider:
 def row(provider: Provider, settings: Settings) -> ProviderKey:
     """A stored key; GATEWAY_ENCRYPTION_KEYS is a list of one key, this test's own."""
     settings.GATEWAY_ENCRYPTION_KEYS = [new_key()]
-    return ProviderKey.objects.create(provider=provider, secret=CLEAR, label="first")
+    made = key_of(provider, CLEAR)
+    made.label = "first"
+    made.save()
+    return made
+
+
+def key_of(provider: Provider, secret: str) -> ProviderKey:
+    """A key that is not saved yet."""
+    key = ProviderKey(provider=provider)
+    key.secret = secret
+    return key
 
 
 def stored(row: ProviderKey) -> str:
@@ -57,7 +71,8 @@ def test_any_text_comes_back(row: ProviderKey, secret: str) -> None:
 
 
 def test_the_same_secret_looks_different_each_time(row: ProviderKey, provider: Provider) -> None:
-    other = ProviderKey.objects.create(provider=provider, secret=CLEAR)
+    other = key_of(provider, CLEAR)
+    other.save()
     first = stored(row)
     assert stored(other) != first
     row.save()
@@ -72,7 +87,7 @@ def test_a_change_by_queryset_is_encrypted_too(row: ProviderKey) -> None:
 
 
 def test_rows_made_together_are_encrypted_too(row: ProviderKey, provider: Provider) -> None:
-    made = ProviderKey.objects.bulk_create([ProviderKey(provider=provider, secret=CLEAR) for _ in range(2)])
+    made = ProviderKey.objects.bulk_create([key_of(provider, CLEAR) for _ in range(2)])
     assert [again(one).secret for one in made] == [CLEAR, CLEAR]
     assert all("canary" not in stored(one) for one in made)
 
@@ -81,7 +96,8 @@ def test_rotation(row: ProviderKey, provider: Provider, settings: Settings) -> N
     old, new = settings.GATEWAY_ENCRYPTION_KEYS[0], new_key()
     settings.GATEWAY_ENCRYPTION_KEYS = [new, new_key(), old]
     assert again(row).secret == CLEAR, "readable with any key of the list"
-    later = ProviderKey.objects.create(provider=provider, secret="written later")
+    later = key_of(provider, "written later")
+    later.save()
     settings.GATEWAY_ENCRYPTION_KEYS = [new]
     assert again(later).secret == "written later", "written with the newest"
     with pytest.raises(SecretUnreadable):
@@ -170,6 +186,107 @@ def test_it_cannot_be_searched(row: ProviderKey, lookup: str) -> None:
 
 def test_it_can_be_asked_for_absence(row: ProviderKey) -> None:
     assert not ProviderKey.objects.filter(secret__isnull=True).exists()
+
+
+def test_a_list_of_values_gives_the_ciphertext(row: ProviderKey) -> None:
+    assert list(ProviderKey.objects.values_list("secret", flat=True)) == [stored(row)]
+    assert list(ProviderKey.objects.values("secret")) == [{"secret": stored(row)}]
+
+
+def test_a_row_can_be_read_anew_without_its_key(row: ProviderKey, settings: Settings) -> None:
+    kept, before = again(row), stored(row)
+    keys, settings.GATEWAY_ENCRYPTION_KEYS = settings.GATEWAY_ENCRYPTION_KEYS, [new_key()]
+    ProviderKey.objects.update(label="second")
+    for fields in (None, ["secret"]):
+        kept.refresh_from_db(fields=fields)
+        with pytest.raises(SecretUnreadable):
+            _ = kept.secret
+    assert kept.label == "second"
+    kept.save()
+    assert stored(row) == before
+    settings.GATEWAY_ENCRYPTION_KEYS = keys
+    assert kept.secret == CLEAR
+
+
+@pytest.mark.parametrize("fields", [None, ["secret"]], ids=["all", "one"])
+def test_reading_anew_forgets_what_was_not_saved(row: ProviderKey, fields: list[str] | None) -> None:
+    row.secret = "not saved"
+    row.refresh_from_db(fields=fields)
+    assert row.secret == CLEAR
+
+
+FORMATS = ["json", "jsonl", "xml"]
+
+
+@pytest.fixture
+def fixture(tmp_path: Path, format: str) -> Path:
+    return tmp_path / f"dump.{format}"
+
+
+def dump(fixture: Path) -> str:
+    call_command("dumpdata", "providers", format=fixture.suffix[1:], output=str(fixture), verbosity=0)
+    return fixture.read_text()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_dump_holds_ciphertext_and_is_loaded_again(row: ProviderKey, fixture: Path) -> None:
+    told = dump(fixture)
+    assert "canary" not in told
+    assert stored(row) in told
+    ProviderKey.objects.update(secret="changed since")
+    call_command("loaddata", str(fixture), verbosity=0)
+    assert again(row).secret == CLEAR
+    ProviderKey.objects.all().delete()
+    call_command("loaddata", str(fixture), verbosity=0)
+    assert again(row).secret == CLEAR
+    assert "canary" not in stored(row)
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl"])
+def test_a_dump_is_a_copy_that_needs_no_key(row: ProviderKey, fixture: Path, settings: Settings) -> None:
+    before, keys = stored(row), settings.GATEWAY_ENCRYPTION_KEYS
+    settings.GATEWAY_ENCRYPTION_KEYS = [new_key()]
+    dump(fixture)
+    ProviderKey.objects.all().delete()
+    call_command("loaddata", str(fixture), verbosity=0)
+    assert stored(row) == before
+    with pytest.raises(SecretUnreadable):
+        _ = again(row).secret
+    settings.GATEWAY_ENCRYPTION_KEYS = keys
+    assert again(row).secret == CLEAR
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_clear_text_in_a_fixture_is_encrypted_when_it_is_stored(row: ProviderKey, fixture: Path) -> None:
+    fixture.write_text(dump(fixture).replace(f"fernet:{stored(row)}", "written by hand"))
+    call_command("loaddata", str(fixture), verbosity=0)
+    assert again(row).secret == "written by hand"
+    assert "hand" not in stored(row)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_not_saved_yet_is_not_serialized_in_clear(row: ProviderKey, format: str) -> None:
+    unsaved = key_of(row.provider, "another-canary")
+    told = serializers.serialize(format, [unsaved, row])
+    assert "canary" not in told
+    read = [one.object for one in serializers.deserialize(format, told)]
+    assert [one.secret for one in read if isinstance(one, ProviderKey)] == ["another-canary", CLEAR]
+
+
+def test_nobody_can_pass_off_a_ciphertext_as_a_key(row: ProviderKey, provider: Provider) -> None:
+    stolen = f"fernet:{stored(row)}"
+    thief = key_of(provider, stolen)
+    thief.full_clean()
+    thief.save()
+    assert again(thief).secret == stolen
+
+
+def test_validation_leaves_a_secret_as_it_is(row: ProviderKey, settings: Settings) -> None:
+    settings.GATEWAY_ENCRYPTION_KEYS = [new_key()]
+    before, unread = stored(row), again(row)
+    unread.full_clean()
+    unread.save()
+    assert stored(row) == before
 
 
 def test_it_is_in_no_repr(row: ProviderKey) -> None:

@@ -86,11 +86,37 @@ def test_defaults(reader: str) -> None:
     assert READERS[reader]() == DEFAULTS[reader]
 
 
+BLANK = ["", " ", " \t", "\n"]
+
+
 @pytest.mark.parametrize("reader", READERS)
-def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, reader: str) -> None:
-    monkeypatch.setenv(NAME, "")
-    monkeypatch.setenv(f"{NAME}_FILE", "")
+@pytest.mark.parametrize("blank", BLANK, ids=repr)
+def test_a_blank_variable_is_none(monkeypatch: pytest.MonkeyPatch, reader: str, blank: str) -> None:
+    monkeypatch.setenv(NAME, blank)
     assert READERS[reader]() == DEFAULTS[reader]
+    monkeypatch.setenv(f"{NAME}_FILE", blank)
+    assert READERS[reader]() == DEFAULTS[reader]
+
+
+@pytest.mark.parametrize("blank", BLANK, ids=repr)
+def test_a_blank_variable_leaves_the_word_to_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, blank: str
+) -> None:
+    (tmp_path / "value").write_text("from the file", encoding="utf-8")
+    monkeypatch.setenv(NAME, blank)
+    monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / "value"))
+    assert env.text(NAME, "default") == "from the file"
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("blank", BLANK, ids=repr)
+def test_a_blank_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reader: str, blank: str) -> None:
+    """Nobody names a file in order to say nothing; a secret that was not written must not become a default."""
+    (tmp_path / "value").write_text(blank, encoding="utf-8")
+    monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / "value"))
+    with pytest.raises(ImproperlyConfigured) as refused:
+        READERS[reader]()
+    assert_sentence(refused.value, f"{NAME}_FILE", str(tmp_path / "value"), "empty")
 
 
 @pytest.mark.parametrize(("reader", "value"), BAD)

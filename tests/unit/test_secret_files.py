@@ -92,6 +92,56 @@ def test_first_runs_at_once_agree(tmp_path: Path) -> None:
     assert [maker.returncode for maker in makers] == [0] * 4
 
 
+def test_a_first_run_that_was_killed_is_in_nobodys_way(tmp_path: Path) -> None:
+    """In a container every first process has the same id, so a draft must not be named by that alone."""
+    for name in ("secret_key", "encryption_keys"):
+        (tmp_path / f".{name}.{os.getpid()}").write_text("half a sec", encoding="ascii")
+    key, keys = secret_key(tmp_path, may_make=True), encryption_keys(tmp_path, may_make=True)
+    assert (tmp_path / "secret_key").read_text(encoding="ascii") == key
+    assert (tmp_path / "encryption_keys").read_text(encoding="ascii") == keys[0]
+    assert len(list(tmp_path.iterdir())) == 4, "and no other draft is left"
+
+
+def test_a_place_without_room_keeps_no_draft(tmp_path: Path) -> None:
+    code = (
+        "import resource; from pathlib import Path; from proxyproject.secret_files import secret_key;"
+        "from django.core.exceptions import ImproperlyConfigured as Refused; import signal;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
+        "try: secret_key(Path(%r), may_make=True)\n"
+        "except Refused as refused: print(refused)"
+    )
+    command = [sys.executable, "-B", "-c", code % str(tmp_path)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert f"VAR_DIR={str(tmp_path)!r} cannot be written (File too large)" in told
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["secret_key", "encryption_keys"])
+@pytest.mark.parametrize("held", [b"\xff\xfek\x003\x00", b"caf\xe9" * 20, bytes(range(256))])
+def test_a_file_that_is_no_text_is_refused_with_what_to_do(tmp_path: Path, name: str, held: bytes) -> None:
+    (tmp_path / name).write_bytes(held)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        {"secret_key": secret_key, "encryption_keys": encryption_keys}[name](tmp_path, may_make=True)
+    told = str(refused.value)
+    assert told.startswith(repr(str(tmp_path / name)))
+    assert "backup" in told
+    assert told.endswith(".")
+    assert (tmp_path / name).read_bytes() == held
+
+
+@pytest.mark.parametrize("name", ["secret_key", "encryption_keys"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(ImproperlyConfigured) as refused:
+        {"secret_key": secret_key, "encryption_keys": encryption_keys}[name](tmp_path, may_make=True)
+    assert str(refused.value).startswith(f"{str(tmp_path / name)!r} cannot be read (Is a directory)")
+
+
+def test_a_secret_key_in_a_file_may_be_any_text(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").write_text(f"ሰላም {GOOD_SECRET}\n", encoding="utf-8")
+    assert secret_key(tmp_path, may_make=True) == f"ሰላም {GOOD_SECRET}"
+
+
 def test_what_is_given_wins_and_nothing_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     newest, older = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     monkeypatch.setenv("SECRET_KEY", GOOD_SECRET)
@@ -158,6 +208,9 @@ GOOD_KEY = Fernet.generate_key().decode()
         pytest.param(urlsafe_b64encode(b"kkk" * 10 + b"kk").decode(), 1, id="one-letter"),
         pytest.param(f"{GOOD_KEY},nonsense", 2, id="the-second"),
         pytest.param("A" + GOOD_KEY, 1, id="shifted"),
+        pytest.param(GOOD_KEY + GOOD_KEY, 1, id="two-without-a-comma"),
+        pytest.param(GOOD_KEY + "x", 1, id="a-letter-after-the-end"),
+        pytest.param(f"{GOOD_KEY} {GOOD_KEY}", 1, id="two-with-a-blank"),
     ],
 )
 def test_a_malformed_encryption_key_is_refused(

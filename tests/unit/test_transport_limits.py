@@ -153,3 +153,41 @@ async def test_connecting_has_a_limit_of_its_own(transport: AiohttpTransport, fu
     timeouts = Timeouts(connect=LIMIT, first_byte=first_byte, gap=0.05)
     waited = await seconds_until(ConnectTimeout, lambda: fetch(transport, full, timeouts))
     assert 0.7 * LIMIT <= waited <= 1.3 * LIMIT
+
+
+@pytest.mark.parametrize("first_byte", [None, 0.05, 2.0])
+async def test_a_total_that_ends_while_connecting_was_never_sent(
+    transport: AiohttpTransport, full: str, first_byte: float | None
+) -> None:
+    timeouts = Timeouts(connect=2.0, first_byte=first_byte, total=LIMIT)
+    waited = await seconds_until(ConnectTimeout, lambda: fetch(transport, full, timeouts))
+    assert 0.7 * LIMIT <= waited <= 1.3 * LIMIT
+
+
+async def test_a_total_that_ends_after_connecting_was_sent_also_on_a_used_connection(
+    transport: AiohttpTransport,
+) -> None:
+    async with serving([http()], SILENT) as server:
+        timeouts = Timeouts(first_byte=None, total=LIMIT)
+        await fetch(transport, server.url, timeouts)
+        waited = await seconds_until(AnswerTimeout, lambda: fetch(transport, server.url, timeouts))
+        assert 0.7 * LIMIT <= waited <= 1.3 * LIMIT
+        assert server.connections == 1
+
+
+async def test_limits_of_calls_one_after_another_are_their_own(transport: AiohttpTransport) -> None:
+    """In one task, as a call and the next attempt are: what the last one set is over."""
+    async with serving([http()], LATE, LATE, SILENT) as server:
+        assert await fetch(transport, server.url, Timeouts(first_byte=0.2)) == b"ok"
+        assert await fetch(transport, server.url, Timeouts(first_byte=None)) == b"ok"
+        assert await fetch(transport, server.url, Timeouts(first_byte=1.0)) == b"ok"
+        await seconds_until(AnswerTimeout, lambda: fetch(transport, server.url, Timeouts(first_byte=0.2)))
+
+
+async def test_a_call_that_never_connected_leaves_nothing_to_the_next_one(
+    transport: AiohttpTransport, full: str
+) -> None:
+    await seconds_until(ConnectTimeout, lambda: fetch(transport, full, Timeouts(connect=0.1, first_byte=0.1)))
+    async with serving(LATE) as server:
+        assert await fetch(transport, server.url, Timeouts(first_byte=None)) == b"ok"
+    await seconds_until(ConnectTimeout, lambda: fetch(transport, full, Timeouts(total=0.1)))

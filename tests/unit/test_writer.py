@@ -2,89 +2,43 @@
 
 import asyncio
 import logging
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError
 
 from storage.errors import StorageUnavailable
 from storage.writer import GroupWriter
-
-T = TypeVar("T")
-
-PATIENCE = 5.0  # seconds
-CREATE = "CREATE TABLE written (position INTEGER PRIMARY KEY AUTOINCREMENT, word VARCHAR(100) UNIQUE)"
-
-
-class Refused(Exception):
-    """What `Table` makes of a word that begins with "refuse"."""
-
-
-class Table:
-    """Applies words: each becomes a row, and its result is its length. `gate` holds the writer back."""
-
-    def __init__(self) -> None:
-        self.groups: list[list[str]] = []
-        self.commits = 0
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def __call__(self, words: Sequence[str]) -> Sequence[int | Exception]:
-        self.groups.append(list(words))
-        self.gate.wait(PATIENCE)
-        transaction.on_commit(self._count)
-        taken = [word for word in words if not word.startswith("refuse")]
-        with connection.cursor() as cursor:
-            for word in taken:
-                cursor.execute("INSERT INTO written (word) VALUES (%s)", [word])
-        return [len(word) if word in taken else Refused(word) for word in words]
-
-    def _count(self) -> None:
-        self.commits += 1
+from tests.unit.words import (
+    CREATE,
+    DROP,
+    NAME,
+    PATIENCE,
+    Refused,
+    Table,
+    finish,
+    rows,
+    run,
+    threads,
+    wait_for,
+    write,
+    writing_to,
+)
 
 
 @pytest.fixture
 def table(transactional_db: None) -> Iterator[Table]:
     run(CREATE)
     yield Table()
-    run("DROP TABLE IF EXISTS written")
+    run(DROP)
 
 
 @pytest.fixture
 def writer(table: Table) -> Iterator[GroupWriter[str, int]]:
-    made = GroupWriter[str, int]("writer-under-test", table)
-    yield made
-    table.gate.set()
-    made.stop()
-
-
-def run(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-
-
-def finish(waiting: Coroutine[Any, Any, T]) -> T:
-    """Runs it in an event loop of its own; one who is never answered fails the test."""
-    return asyncio.run(asyncio.wait_for(waiting, PATIENCE))
-
-
-def rows() -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT word FROM written ORDER BY position")
-        return [row[0] for row in cursor.fetchall()]
-
-
-def write(writer: GroupWriter[str, int], *words: str) -> list[int | BaseException]:
-    """Writes words side by side; what became of each."""
-
-    async def all_at_once() -> list[int | BaseException]:
-        return await asyncio.gather(*(writer.write(word) for word in words), return_exceptions=True)
-
-    return finish(all_at_once())
+    with writing_to(table) as made:
+        yield made
 
 
 def write_together(table: Table, writer: GroupWriter[str, int], *words: str) -> list[int | BaseException]:
@@ -103,17 +57,6 @@ def write_together(table: Table, writer: GroupWriter[str, int], *words: str) -> 
     return finish(behind_a_first())
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name == "writer-under-test"]
-
-
 def test_a_written_item_is_committed_when_its_future_is_done(table: Table, writer: GroupWriter[str, int]) -> None:
     assert write(writer, "word") == [4]
     assert rows() == ["word"]
@@ -124,6 +67,26 @@ def test_many_writes_go_into_few_transactions_in_order(table: Table, writer: Gro
     assert write_together(table, writer, *words) == [9] * 1200
     assert rows() == ["first", *words]
     assert table.commits == len(table.groups) <= 5
+    assert max(map(len, table.groups)) == 512
+
+
+def test_what_is_posted_after_an_answer_comes_after_what_was_answered(
+    table: Table, writer: GroupWriter[str, int]
+) -> None:
+    """So a call is never settled before it was admitted, though posts overtake those who still wait."""
+
+    async def write_and_post(number: int) -> None:
+        await writer.write(f"word {number}")
+        writer.post(f"posted {number}")
+
+    async def many() -> None:
+        await asyncio.gather(*(write_and_post(number) for number in range(1200)))
+
+    finish(many())
+    writer.stop()
+    places = {word: place for place, word in enumerate(rows())}
+    assert len(places) == 2400
+    assert all(places[f"word {number}"] < places[f"posted {number}"] for number in range(1200))
 
 
 def test_posted_items_are_written_without_anybody_waiting(table: Table, writer: GroupWriter[str, int]) -> None:
@@ -207,7 +170,7 @@ def test_a_database_that_is_away_to_the_end_costs_what_was_posted_and_the_log_sa
 
 def test_one_who_is_cancelled_harms_nobody_and_is_told_of(table: Table) -> None:
     unclaimed: list[str] = []
-    writer = GroupWriter[str, int]("writer-under-test", table, unclaimed.append)
+    writer = GroupWriter[str, int](NAME, table, unclaimed.append)
     complaints: list[object] = []
 
     async def cancelled() -> list[int]:
@@ -228,7 +191,7 @@ def test_one_who_is_cancelled_harms_nobody_and_is_told_of(table: Table) -> None:
 
 def test_an_event_loop_that_has_gone_harms_nobody_and_is_told_of(table: Table) -> None:
     unclaimed: list[str] = []
-    writer = GroupWriter[str, int]("writer-under-test", table, unclaimed.append)
+    writer = GroupWriter[str, int](NAME, table, unclaimed.append)
 
     async def leave() -> None:
         table.gate.clear()
@@ -249,37 +212,6 @@ def test_two_event_loops_at_once(table: Table, writer: GroupWriter[str, int]) ->
     assert results == [[len(word) for word in part] for part in words]
     assert [word for word in rows() if word.startswith("one")] == words[0]
     assert [word for word in rows() if word.startswith("other")] == words[1]
-
-
-def test_stop_writes_what_is_queued_and_ends_the_thread(table: Table, writer: GroupWriter[str, int]) -> None:
-    async def leave_much() -> None:
-        for number in range(600):
-            writer.write(f"written {number}")
-        for number in range(600):
-            writer.post(f"posted {number}")
-
-    finish(leave_much())
-    writer.stop()
-    assert len(rows()) == 1200
-    assert threads() == []
-
-
-def test_a_stopped_writer_starts_again(table: Table, writer: GroupWriter[str, int]) -> None:
-    for word in ("one", "two", "three"):
-        assert write(writer, word) == [len(word)]
-        writer.stop()
-        assert threads() == []
-    writer.post("posted")
-    writer.stop()
-    assert rows() == ["one", "two", "three", "posted"]
-    assert writer.taken == 4
-
-
-def test_nothing_runs_before_the_first_write(table: Table, writer: GroupWriter[str, int]) -> None:
-    assert threads() == []
-    writer.stop()
-    writer.stop()
-    assert table.groups == []
 
 
 def test_the_log_has_nothing_to_say_when_all_is_well(
