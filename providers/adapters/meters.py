@@ -94,20 +94,19 @@ class Events:
         reader = self._reader
         if reader is None:
             return Chunk(raw=piece)
-        waiting = reader.rest if self._withhold is not None else b""
         kept: list[bytes] = []
         said: list[Chunk] = []
-        taken = 0
         try:
             for event in reader.feed(piece):
+                kept.append(event.raw)
                 chunk = summary(self._read(event))
                 said.append(chunk)
-                taken += len(event.raw)
-                if self._withhold is None or not self._withhold(event, chunk):
-                    kept.append(event.raw)
+                if self._withhold is not None and self._withhold(event, chunk):
+                    kept.pop()
         except BrokenAnswer as flaw:  # from here on the answer passes as it is
             self._flaw, self._finished, self._reader = flaw, True, None
-            kept.append((waiting + piece)[taken:])
+            if self._withhold is not None:
+                kept.append(reader.rest)
         whole = summary(said)
         self._finished = self._finished or whole.end or whole.finish_reason is not None
         return replace(whole, raw=piece if self._withhold is None else b"".join(kept), end=False)
