@@ -5,7 +5,8 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from providers.api import openai_v1, proxy
+from providers.api import anthropic_v1, openai_v1, proxy
+from providers.api.chat import ChatStreamView, ChatView, UploadView
 from providers.api.generate import GenerateView
 from providers.api.system import HealthView, ReadyView, StatusView, VersionView
 
@@ -21,6 +22,9 @@ urlpatterns = [
     path("version", VersionView.as_view(), name="version"),
     path("ready", ReadyView.as_view(), name="ready"),
     path("api/generate", GenerateView.as_view(), name="generate"),
+    path("api/chat", ChatView.as_view(), name="chat"),
+    path("api/chat/stream", ChatStreamView.as_view(), name="chat-stream"),
+    path("api/upload", UploadView.as_view(), name="upload"),
     path("v1/chat/completions", openai_v1.chat_completions, name="chat-completions"),
     path("v1/responses", openai_v1.relayed("/responses", "responses"), name="responses"),
     path("v1/embeddings", openai_v1.relayed("/embeddings", "embeddings"), name="embeddings"),
@@ -28,6 +32,8 @@ urlpatterns = [
     path("v1/images/edits", openai_v1.relayed("/images/edits", "images"), name="image-edits"),
     path("v1/audio/speech", openai_v1.relayed("/audio/speech", "speech"), name="speech"),
     path("v1/audio/transcriptions", openai_v1.relayed("/audio/transcriptions", "transcription"), name="transcription"),
+    path("v1/messages", anthropic_v1.messages, name="messages"),
+    path("v1/messages/count_tokens", anthropic_v1.count_tokens, name="count-tokens"),
     path("v1/models", openai_v1.models, name="models"),
     path("v1/models/<path:model>", openai_v1.models, name="model"),
     *_with_everything_below("proxy/<str:name>", proxy.named, "proxy"),

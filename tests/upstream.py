@@ -5,94 +5,25 @@ Its error bodies carry LEAK and the key that it was sent: neither may ever reach
 """
 
 import asyncio
-import contextlib
 import json
-import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-LEAK = "upstream-internal-detail-7c1f"
+from tests.vendors import server
+from tests.vendors.server import Arrived, Server
+
+LEAK = server.LEAK
 WORDS = ["One", " two", " three", " four"]
 
 
-@dataclass
-class Arrived:
-    """A request as it came in."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> dict[str, Any]:
-        data: dict[str, Any] = json.loads(self.body or b"{}")
-        return data
-
-
-@dataclass
-class Upstream:
-    """Runs in a thread with its own event loop. `go_on` lets a `paced` stream send the rest."""
-
-    port: int = 0
-    requests: list[Arrived] = field(default_factory=list)
-    go_on: threading.Event = field(default_factory=threading.Event)
-    streams_sent: int = 0
-    hung_up: int = 0
-    connections: int = 0
-
-    def __post_init__(self) -> None:
-        self._ready = threading.Event()
-        self._readers: dict[asyncio.StreamWriter, asyncio.StreamReader] = {}
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    @property
-    def calls(self) -> list[Arrived]:
-        """What was asked for, without the free probes."""
-        return [arrived for arrived in self.requests if arrived.method == "POST"]
+class Upstream(Server):
+    """`go_on` lets a `paced` stream send the rest."""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def start(self) -> "Upstream":
-        self._thread.start()
-        self._ready.wait(5)
-        return self
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        self._loop.run_forever()
-        server.close()
-        left = asyncio.all_tasks(self._loop)
-        for task in left:
-            task.cancel()
-        for writer in self._readers:
-            writer.transport.abort()
-        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        self._loop.run_until_complete(asyncio.sleep(0.01))
-        self._loop.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self._readers[writer] = reader
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            while True:
-                arrived = await _read_request(reader)
-                self.requests.append(arrived)
-                await self._answer(arrived, writer)
-        writer.close()
-
-    async def _answer(self, arrived: Arrived, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, arrived: Arrived, writer: asyncio.StreamWriter) -> None:
         if arrived.method == "GET":
             await _send(writer, 200, json.dumps({"object": "list", "data": [{"id": "m"}]}).encode())
             return
@@ -116,8 +47,7 @@ class Upstream:
         await _begin_stream(writer)
         for position, word in enumerate(WORDS[:words]):
             if paced and position == 1:
-                while not self.go_on.is_set():
-                    await asyncio.sleep(0.01)
+                await self.wait_to_go_on(writer)
             await _event(writer, json.dumps({"model": "m", "choices": [{"index": 0, "delta": {"content": word}}]}))
         if end:
             await _event(writer, json.dumps({"model": "m", "choices": [{"delta": {}, "finish_reason": "stop"}]}))
@@ -127,17 +57,6 @@ class Upstream:
             writer.write(b"0\r\n\r\n")
             await writer.drain()
             self.streams_sent += 1
-
-    async def wait_for_hang_up(self, writer: asyncio.StreamWriter) -> None:
-        if not await self._readers[writer].read(1):  # nothing more is sent on this connection, so this is its end
-            self.hung_up += 1
-
-
-async def _read_request(reader: asyncio.StreamReader) -> Arrived:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    method, path, _ = head[0].split(" ", 2)
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
-    return Arrived(method, path, headers, await reader.readexactly(int(headers.get("content-length", 0))))
 
 
 async def _send(

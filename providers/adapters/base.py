@@ -199,7 +199,7 @@ class HttpAdapter(ABC):
                 yield Opened(chunks, head)
 
     def _head(self, response: httpx.Response, beginning: bytes) -> Head:
-        headers = [(name.lower(), value) for name, value in response.headers.multi_items()]
+        headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers.raw]
         kept = passing(headers, RETURNED | RENAMED.keys(), (*RETURNED_PREFIXES, *self.returned_headers))
         encoding = true_encoding(response.headers, beginning)
         return Head(

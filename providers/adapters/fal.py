@@ -75,7 +75,7 @@ class FalAdapter(HttpAdapter):
         units = measure(head.headers.get("x-fal-billable-units"))
         billed = {} if units is None else {"billable_units": units}
         if head.headers.get("content-type", "").lower().startswith("text/event-stream"):
-            return Events(lambda event: iter((Chunk(usage=Usage(measures=billed)),)), ends=False)
+            return Events(lambda event: iter((Chunk(usage=Usage(measures=billed, estimated=not billed)),)), ends=False)
         return Document(lambda body: Chunk(usage=_usage(body, billed)))
 
     def rewrites(self, request: NativeRequest, head: httpx.Response) -> bool:

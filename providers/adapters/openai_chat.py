@@ -60,7 +60,8 @@ def _turns(message: Message) -> list[dict[str, Any]]:
     if isinstance(message.content, str):
         return [{"role": message.role, "content": message.content}]
     turns: list[dict[str, Any]] = [
-        {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
+        # There is no field for a failure, and a model reads it as well in the text.
+        {"role": "tool", "tool_call_id": part.call_id, "content": f"Error: {part.text}" if part.failed else part.text}
         for part in message.content
         if isinstance(part, ToolResult)
     ]

@@ -1,8 +1,7 @@
 """POST /api/generate: text from any provider, whole or as server-sent events."""
 
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -11,13 +10,17 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from accounts.ledger import Consumption
 from providers import gateway, sse
 from providers.api.conversation_fields import MessagesField, ToolsField
-from providers.conversation import GenerateRequest, Message, ToolCall
-from providers.types import Chunk, ToolCallPiece, Wanted
-from web import envelope, problems, request_id
+from providers.api.rendering import rendered
+from providers.conversation import GenerateRequest, Message
+from providers.fronts.openai_answers import delta, tool_call, usage
+from providers.types import Chunk, Wanted
+from web import envelope, request_id
 from web.async_views import GatewayView
 from web.fields import StrictBooleanField, StrictCharField, StrictFloatField, StrictIntegerField
+from web.problems import Problem
 from web.streams import ReleasedStream
 
 
@@ -112,7 +115,7 @@ class GenerateView(GatewayView):
             self.principal, wanted, request_id=request_id.current.get(), surface="generate"
         )
         if wanted.stream:
-            return ReleasedStream(_events(answer), answer.aclose, "text/event-stream")
+            return ReleasedStream(rendered(answer, _KitEvents(answer)), answer.aclose, "text/event-stream")
         async with answer:
             completion = await answer.collect()
         data: dict[str, Any] = {
@@ -120,59 +123,52 @@ class GenerateView(GatewayView):
             "model": completion.model,
             "provider": completion.provider,
             "finish_reason": completion.finish_reason,
-            "usage": answer.usage(),
+            "usage": usage(answer.consumption),
         }
         if completion.tool_calls:
-            data["tool_calls"] = [_call(call) for call in completion.tool_calls]
+            data["tool_calls"] = [tool_call(call) for call in completion.tool_calls]
         if "metadata" in values:
             data["metadata"] = values["metadata"]
         return envelope.response(data)
 
 
-def _call(call: ToolCall) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+class _KitEvents:
+    """The kit's server-sent events: what a chunk says in its own words and in OpenAI's."""
 
+    def __init__(self, answer: gateway.Answer) -> None:
+        self._answer = answer
+        self._frame: dict[str, Any] = {
+            "id": str(answer.call_id),
+            "object": "chat.completion.chunk",
+            "created": int(time.time()),
+            "model": answer.model,
+            "provider": answer.provider,
+            "done": False,
+        }
 
-def _delta(chunk: Chunk) -> dict[str, Any]:
-    """What a chunk adds, as OpenAI's streams say it; empty where it adds nothing."""
-    delta: dict[str, Any] = {"content": chunk.text} if chunk.text else {}
-    if chunk.reasoning:
-        delta["reasoning_content"] = chunk.reasoning
-    if chunk.tool_calls:
-        delta["tool_calls"] = [{"index": piece.index, **_call_piece(piece)} for piece in chunk.tool_calls]
-    return delta
+    def begin(self) -> bytes:
+        return b""
 
+    def chunk(self, chunk: Chunk) -> bytes:
+        said = delta(chunk)
+        if not said:
+            return b""
+        choice = {"index": 0, "delta": said, "finish_reason": None}
+        return _event({**self._frame, "content": chunk.text, "choices": [choice]})
 
-def _call_piece(piece: ToolCallPiece) -> dict[str, Any]:
-    function = {"arguments": piece.arguments, **({"name": piece.name} if piece.name else {})}
-    return {**({"id": piece.id, "type": "function"} if piece.id else {}), "function": function}
+    def end(self, finish_reason: str | None, used: Consumption) -> bytes:
+        last = {
+            **self._frame,
+            "model": self._answer.model,
+            "done": True,
+            "content": "",
+            "choices": [{"index": 0, "delta": {}, "finish_reason": finish_reason}],
+            "usage": usage(used),
+        }
+        return _event(last) + b"data: [DONE]\n\n"
 
-
-async def _events(answer: gateway.Answer) -> AsyncGenerator[bytes, None]:
-    """The kit's events. No exception leaves this: past the first byte an error is an event, and no [DONE] follows."""
-    frame: dict[str, Any] = {
-        "id": str(answer.call_id),
-        "object": "chat.completion.chunk",
-        "created": int(time.time()),
-        "model": answer.model,
-        "provider": answer.provider,
-        "done": False,
-    }
-    try:
-        async with aclosing(answer.chunks()) as chunks:
-            async for chunk in chunks:
-                if delta := _delta(chunk):
-                    choice = {"index": 0, "delta": delta, "finish_reason": None}
-                    yield _event({**frame, "content": chunk.text, "choices": [choice]})
-        choice = {"index": 0, "delta": {}, "finish_reason": answer.finish_reason}
-        usage = answer.usage()
-        yield _event({**frame, "model": answer.model, "done": True, "content": "", "choices": [choice], "usage": usage})
-        yield b"data: [DONE]\n\n"
-    except Exception as error:
-        problem = problems.problem_for(error)
-        yield _event({"error": {"code": problem.code, "message": problem.message}})
-    finally:
-        await answer.aclose()
+    def error(self, problem: Problem) -> bytes:
+        return _event({"error": {"code": problem.code, "message": problem.message}})
 
 
 def _event(data: Mapping[str, Any]) -> bytes:

@@ -40,6 +40,8 @@ def path_below(request: ASGIRequest, segments: int) -> str:
     Raises InvalidRequest for a path that a vendor could read as another than we do.
     """
     parts = raw_path(request).split("/", segments + 1)
+    if any("%2f" in part.lower() for part in parts[: segments + 1]):  # which the URLs' resolver takes for a slash
+        raise InvalidRequest("A provider's name has no slash. Write the slashes of the path as they are.")
     below = f"/{parts[segments + 1]}" if len(parts) > segments + 1 else ""
     plain = unquote(below, errors="replace").replace("\\", "/")
     if any(segment in {".", ".."} for segment in plain.split("/")) or re.search(r"[\x00-\x20\x7f]", below):
@@ -73,7 +75,8 @@ async def relayed_response(answer: Answer) -> HttpResponseBase:
 def with_head(response: HttpResponseBase, head: Head) -> HttpResponseBase:
     """A response with a vendor's status and headers, such as may be shown, and none of Django's own."""
     response.status_code = head.status
-    del response["Content-Type"]
+    for name in {"content-type", *(name for name, _ in head.headers)}:
+        del response[name]
     for name, value in head.headers:
         response[name] = f"{response[name]}, {value}" if name in response else value
     return response

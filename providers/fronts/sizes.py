@@ -3,14 +3,6 @@
 from typing import Any
 
 
-_BYTES_PER_TOKEN = 4  # of English; only for what is marked as an estimate
-
-
-def estimated_tokens(size: int) -> int:
-    """About how many tokens a text of so many bytes is; rounded up."""
-    return -(-size // _BYTES_PER_TOKEN)
-
-
 def text_size(value: Any) -> tuple[int, int]:
     """Characters and UTF-8 bytes of the text in messages of any wire format: what stands under `text` and `content`."""
     chars = size = 0
@@ -21,7 +13,7 @@ def text_size(value: Any) -> tuple[int, int]:
             chars += len(item)
             size += len(item) if item.isascii() else len(item.encode("utf-8", "replace"))
         elif isinstance(item, list):
-            waiting += [inner for inner in item if isinstance(inner, dict | list)]
+            waiting += item
         elif isinstance(item, dict):
             waiting += [item[name] for name in ("content", "text", "parts") if name in item]
     return chars, size

@@ -1,0 +1,1 @@
+"""Scripted upstreams over real sockets, one module for each vendor's wire format."""
