@@ -6,11 +6,11 @@ admission. Nobody waits for a settlement; while the database is away it is kept 
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from random import getrandbits  # no secret; and seeded anew in a process that was forked
 from typing import Any
 from uuid import UUID
 
@@ -106,8 +106,7 @@ class Settlement:
 def new_call_id() -> UUID:
     """A UUID of version 7 (RFC 9562): ordered by time, so that rows are inserted at the end of the index."""
     milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds << 80) | random
+    value = (milliseconds << 80) | getrandbits(80)
     value = value & ~(0xF << 76) | (0x7 << 76)
     return UUID(int=value & ~(0x3 << 62) | (0x2 << 62))
 

@@ -138,6 +138,10 @@ class Answer:
         return adapter.answer(endpoint, replace(self._wanted.translate(), model=planned.model), send)
 
     @property
+    def _came_whole(self) -> bool:
+        return self._first is not None and self._first.end
+
+    @property
     def whole_body(self) -> bytes | None:
         """A relayed answer's body, if all of it is there already."""
         return self._first.raw if self.head is not None and self._first is not None and self._first.end else None
@@ -191,7 +195,7 @@ class Answer:
 
     async def _close_upstream(self) -> None:
         try:
-            if self._finished and self._chunks is not None:
+            if self._finished and self._chunks is not None and not self._came_whole:
                 with suppress(TimeoutError, ProviderError):
                     async with asyncio.timeout(_LAST_READ_SECONDS):
                         await anext(self._chunks, None)

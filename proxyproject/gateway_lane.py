@@ -8,6 +8,7 @@ URL resolver and CORS middleware, and runs async views only. Nothing here may to
 import asyncio
 import io
 from contextlib import aclosing
+from functools import lru_cache
 from typing import cast
 
 from asgiref.sync import iscoroutinefunction
@@ -33,9 +34,10 @@ class GatewayLane(ASGIHandler):
     """
 
     def load_middleware(self, is_async: bool = True) -> None:
-        """Django calls this from the constructor; the lane's whole chain is CORS round the view."""
-        self._resolver = get_resolver(settings.GATEWAY_URLCONF)
-        self._get_response = CorsMiddleware(self._call_view).__acall__
+        """Django calls this from the constructor; the lane's whole chain is CORS round the view, where it is wanted."""
+        self._resolve = lru_cache(maxsize=1024)(get_resolver(settings.GATEWAY_URLCONF).resolve)
+        listed = settings.CORS_ALLOWED_ORIGINS
+        self._get_response = CorsMiddleware(self._call_view).__acall__ if listed else self._call_view
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -69,7 +71,7 @@ class GatewayLane(ASGIHandler):
     async def _call_view(self, request: HttpRequest) -> HttpResponseBase:
         try:
             request.get_host()
-            match = self._resolver.resolve(request.path_info)
+            match = self._resolve(request.path_info)
         except DisallowedHost:
             return problems.response_for(problems.HostNotAllowed())
         except Resolver404:

@@ -36,6 +36,7 @@ urlpatterns = [
     path("v1/messages/count_tokens", anthropic_v1.count_tokens, name="count-tokens"),
     path("v1/models", openai_v1.models, name="models"),
     path("v1/models/<path:model>", openai_v1.models, name="model"),
+    path("v1/<path:path>", openai_v1.nothing, name="v1-nothing"),
     *_with_everything_below("proxy/<str:name>", proxy.named, "proxy"),
     *_with_everything_below("api/anthropic", proxy.alias("anthropic"), "proxy-anthropic"),
     *_with_everything_below("api/falai", proxy.alias("fal"), "proxy-falai"),

@@ -1,8 +1,8 @@
 """The id that a request carries through logs, answers and the ledger."""
 
 import re
-import secrets
 from contextvars import ContextVar
+from random import getrandbits  # no secret; and seeded anew in a process that was forked
 
 HEADER = "X-Request-ID"
 current: ContextVar[str] = ContextVar("request_id", default="-")
@@ -14,4 +14,4 @@ def choose(offered: str | None) -> str:
     """The caller's own id where it is safe to print, else a new one: 16 random bytes in hexadecimal."""
     if offered is not None and _SANE.fullmatch(offered):
         return offered
-    return secrets.token_hex(16)
+    return f"{getrandbits(128):032x}"

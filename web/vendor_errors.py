@@ -5,11 +5,13 @@ the shapes below.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 from django.http import HttpResponse
 
+from providers.errors import ModelNotFound
 from web import envelope, request_id
 from web.problems import Problem, problem_for
 
@@ -17,11 +19,11 @@ _OPENAI = {
     400: ("invalid_request_error", None),
     401: ("invalid_request_error", "invalid_api_key"),
     403: ("invalid_request_error", "permission_denied"),
-    404: ("invalid_request_error", "model_not_found"),
     405: ("invalid_request_error", "method_not_allowed"),
     413: ("invalid_request_error", "request_too_large"),
     429: ("rate_limit_error", "rate_limit_exceeded"),
 }
+_OPENAI_CODES = {"NOT_FOUND": "unknown_url", "QUOTA_EXCEEDED": "insufficient_quota"}
 _ANTHROPIC = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -48,9 +50,9 @@ _GEMINI = {
 
 def openai_error(problem: Problem) -> dict[str, Any]:
     """https://platform.openai.com/docs/guides/error-codes"""
-    kind, code = _OPENAI.get(problem.status, ("server_error", problem.code.lower()))
-    if problem.code == "QUOTA_EXCEEDED":
-        code = "insufficient_quota"
+    other = "server_error" if problem.status >= 500 else "invalid_request_error"
+    kind, code = _OPENAI.get(problem.status, (other, problem.code.lower()))
+    code = _OPENAI_CODES.get(problem.code, code)
     return {"error": {"message": problem.message, "type": kind, "param": None, "code": code}}
 
 
@@ -97,6 +99,8 @@ _SHAPES: Mapping[str, Callable[[Problem], dict[str, Any]]] = {
 def response_for(error: Exception, wire: str) -> HttpResponse:
     """A whole answer for an error in the shape of a wire format; in the gateway's own for one that is not known."""
     problem = problem_for(error)
+    if isinstance(error, ModelNotFound):  # vendors have a code for it, which the gateway's own paths never need
+        problem = replace(problem, code="MODEL_NOT_FOUND")
     shape = _SHAPES.get(wire)
     body = orjson.dumps(shape(problem)) if shape else envelope.failure(problem.code, problem.message, problem.details)
     return HttpResponse(body, status=problem.status, content_type="application/json", headers=problem.headers)

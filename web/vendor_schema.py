@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver
 
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
@@ -25,7 +25,7 @@ def _vendor_views(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str
         route = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
             yield from _vendor_views(pattern, route)
-        elif isinstance(pattern, URLPattern) and hasattr(pattern.callback, "vendor_methods"):
+        elif hasattr(pattern.callback, "vendor_methods"):
             yield route, pattern.callback
 
 

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from accounts.authentication import authenticate
 from accounts.principal import Principal
 from web import vendor_errors
+from web.as_sent import sent_headers
 from web.problems import MethodNotAllowed, NoCredential
 
 P = ParamSpec("P")
@@ -40,9 +41,10 @@ def vendor_view(
     def decorate(view: VendorView[P]) -> View[P]:
         @functools.wraps(view)
         async def answer(request: ASGIRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            shape = _telling(request)
+            shape = ""
+            headers = sent_headers(request)
             try:
-                principal = await authenticate(request.headers)
+                principal = await authenticate(headers)
                 if principal is None:
                     raise NoCredential
                 shape = await wire(request, kwargs)
@@ -50,7 +52,7 @@ def vendor_view(
                     raise MethodNotAllowed(methods)
                 return await view(request, principal, *args, **kwargs)
             except Exception as error:
-                return vendor_errors.response_for(error, shape)
+                return vendor_errors.response_for(error, shape or _telling(headers))
 
         cast(Any, answer).vendor_methods = methods or _ANY_METHOD  # for the schema
         return answer
@@ -58,12 +60,12 @@ def vendor_view(
     return decorate
 
 
-def _telling(request: ASGIRequest) -> str:
+def _telling(headers: Mapping[str, str]) -> str:
     """Whose client this seems to be, for callers who are nobody yet and are told nothing of what there is."""
     for name, wire in _TELLING_HEADERS.items():
-        if name in request.headers:
+        if name in headers:
             return wire
-    return "fal" if request.headers.get("authorization", "").lower().startswith("key ") else "openai"
+    return "fal" if headers.get("authorization", "").lower().startswith("key ") else "openai"
 
 
 def always(wire: str) -> Callable[[ASGIRequest, Mapping[str, Any]], Awaitable[str]]:

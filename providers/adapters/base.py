@@ -15,7 +15,8 @@ from typing import Protocol
 
 import httpx
 
-from providers.adapters.bodies import body_pieces, decoded, parsed_url, raw_pieces, read_body, read_raw
+from providers.adapters.bodies import body_pieces, parsed_url, raw_pieces, read_body, read_raw
+from providers.adapters.codings import unpacked
 from providers.adapters.headers import (
     RENAMED,
     RETURNED,
@@ -164,7 +165,7 @@ class HttpAdapter(ABC):
         return body
 
     async def _rewritten(self, request: NativeRequest, response: httpx.Response) -> Opened:
-        body = self.rewritten(request, decoded(await read_raw(response), response.headers.get("content-encoding", "")))
+        body = self.rewritten(request, unpacked(await read_raw(response), response.headers.get("content-encoding", "")))
         head = self._head(response, body)
         changed = {"content-length", "content-encoding"}
         headers = tuple((name, value) for name, value in head.headers if name not in changed)
@@ -188,12 +189,12 @@ class HttpAdapter(ABC):
             if self.rewrites(request, response):
                 yield await self._rewritten(request, response)
                 return
-            pieces = aiter(raw_pieces(response))
+            pieces = raw_pieces(response)
             first = await anext(pieces, b"")
             head = self._head(response, first)
             meter = self.meter(endpoint, request, response)
-            if (coding := response.headers.get("content-encoding")) and true_encoding(response.headers, first):
-                meter = Decoded(meter, coding.strip().lower())
+            if (codings := true_encoding(response.headers, first)) and not isinstance(meter, Unread):
+                meter = Decoded(meter, codings)
             chunks = _relayed(first, pieces, meter, response.headers.get("content-length"))
             async with aclosing(chunks):
                 yield Opened(chunks, head)
@@ -209,7 +210,7 @@ class HttpAdapter(ABC):
 
     def _refuse_quoted_key(self, endpoint: Endpoint, response: httpx.Response, body: bytes) -> None:
         """An error that is about the gateway's key, or quotes it, is not for the caller."""
-        plain = decoded(body, response.headers.get("content-encoding", ""))
+        plain = unpacked(body, response.headers.get("content-encoding", ""))
         key = endpoint.key.encode()
         if self.refuses_key(response.status_code, plain) or (key and (key in plain or key in body)):
             raise StatusError(401, f"a refusal of the key, as status {response.status_code}")
@@ -260,13 +261,10 @@ async def _relayed(
     first: bytes, pieces: AsyncIterator[bytes], meter: Meter, announced: str | None
 ) -> AsyncGenerator[Chunk, None]:
     """A relayed answer as chunks. Where the first piece is all that was announced, it is the only one."""
-    if announced is not None and announced == str(len(first)):
+    if announced == str(len(first)):
         yield summary((meter.feed(first), meter.finish()))
-    else:
-        yield meter.feed(first)
-        async for piece in pieces:
-            yield meter.feed(piece)
-        yield meter.finish()
         return
-    async for _ in pieces:  # whoever asks again lets the connection come to its end, so that it can be used again
-        pass
+    yield meter.feed(first)
+    async for piece in pieces:
+        yield meter.feed(piece)
+    yield meter.finish()

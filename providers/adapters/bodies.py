@@ -1,7 +1,6 @@
 """Bodies of answers, whole and as they arrive, decoded or as they are."""
 
-import zlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from functools import lru_cache
 
 import httpx
@@ -48,15 +47,10 @@ async def body_pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
         raise BrokenAnswer(f"the answer's content-encoding is not true: {error}") from error
 
 
-async def raw_pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+def raw_pieces(response: httpx.Response) -> AsyncIterator[bytes]:
     """The body as it arrives, as it is."""
     stream: object = response.stream
-    if isinstance(stream, httpx.AsyncByteStream):
-        async for piece in stream:
-            if piece:
-                yield piece
-    else:
-        yield response.content
+    return aiter(stream) if isinstance(stream, httpx.AsyncByteStream) else response.aiter_raw()
 
 
 async def read_raw(response: httpx.Response) -> bytes:
@@ -67,13 +61,3 @@ async def read_raw(response: httpx.Response) -> bytes:
         if len(body) > _LARGEST_REFUSAL:
             raise BrokenAnswer("an error's body that is larger than any that is accepted")
     return body
-
-
-def decoded(body: bytes, coding: str) -> bytes:
-    """An error's body without its content encoding, as far as zlib can take it away."""
-    if coding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
-        return body
-    try:
-        return zlib.decompressobj(47 if "gzip" in coding else 15).decompress(body, _LARGEST_REFUSAL)
-    except zlib.error:
-        return body

@@ -4,8 +4,11 @@ So a caller's credentials and cookies never reach a vendor, and a vendor's cooki
 reach a caller. Hop-by-hop headers (RFC 9110 section 7.6.1) are on neither list. Credentials in a query go the same way.
 """
 
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote_plus
+
+import orjson
 
 SENT = frozenset(
     {
@@ -79,7 +82,7 @@ def without_credentials(query: str) -> str:
 
 
 def _travels(value: str) -> bool:
-    """Whether a value can be sent on as it came: on one line, and in UTF-8, which is all that our client library sends."""
+    """Whether a value can be sent on as it came: on one line and in UTF-8, all that our client library sends."""
     if value.isascii():
         return not any(sign in value for sign in "\r\n\0")
     try:
@@ -95,17 +98,34 @@ def true_encoding(headers: Mapping[str, str], beginning: bytes) -> str | None:
     Parameters: headers, the vendor's; beginning, the body's first bytes. Returns None for a plain body.
     """
     named = headers.get("content-encoding", "").strip()
-    outermost = named.rpartition(",")[2].strip().lower()
-    if not named or outermost == "identity" or not beginning:
-        return None if outermost in {"", "identity"} else named
-    magic = {"gzip": b"\x1f\x8b", "x-gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}.get(outermost)
+    codings = [coding for part in named.split(",") if (coding := part.strip().lower()) not in {"", "identity"}]
+    if not codings or not beginning:
+        return named if codings else None
+    magic = {"gzip": b"\x1f\x8b", "x-gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}.get(codings[-1])
     if magic is not None:
         return named if beginning.startswith(magic[: len(beginning)]) else None
-    return None if _is_plain_text(beginning) else named
+    return None if _is_plain_text(beginning[:64]) else named
 
 
 def _is_plain_text(beginning: bytes) -> bool:
-    """Whether these bytes are what JSON, events or a page begin with, and nothing that a compressor makes."""
-    sample = beginning[:64]
-    starts = sample.lstrip().startswith((b"{", b"[", b"<", b"data:", b"event:", b":"))
-    return len(sample) >= 8 and starts and all(byte in b"\t\r\n" or 0x20 <= byte < 0x7F for byte in sample)
+    """Whether these bytes, 64 or as many as there are, are text: what a compressor makes is none for so long.
+
+    Less than that is text if it begins as documents and events do, or is a document.
+    """
+    try:
+        text = getincrementaldecoder("utf-8")().decode(beginning)  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
+    if any((sign < " " and sign not in "\t\r\n") or sign == "\x7f" for sign in text):
+        return False
+    # No stream in Brotli begins with a brace, but the empty one (RFC 7932 section 9.2).
+    starts = ("{",) if len(beginning) < 8 else ("{", "[", "<", "data:", "event:", ":")
+    return len(beginning) >= 32 or text.lstrip().startswith(starts) or _is_json(beginning)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True

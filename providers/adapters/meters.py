@@ -4,11 +4,11 @@ A meter is fed the pieces of an answer as they pass and says of each what the ca
 thing that it may hold back is an event that the caller did not ask for.
 """
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
+from providers.adapters.codings import Unpacker, Unreadable
 from providers.errors import BrokenAnswer, Truncated
 from providers.sse import Event, EventReader
 from providers.types import Chunk, Usage
@@ -140,34 +140,22 @@ def summary(chunks: Iterable[Chunk]) -> Chunk:
 
 
 class Decoded:
-    """Another meter behind a content encoding: the caller gets what came, the meter sees it decoded.
+    """Another meter behind content encodings: the caller gets what came, the meter sees it decoded.
 
     What cannot be decoded, or grows out of all proportion, is passed on unread.
     """
 
-    _LARGEST = 64 * 1024 * 1024  # bytes, decoded
-    _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's names for what it shall expect
-
-    def __init__(self, inner: Meter, coding: str) -> None:
-        self._inner = inner
-        window = self._WINDOWS.get(coding)
-        self._decoder = zlib.decompressobj(window) if window else None
-        self._room = self._LARGEST
+    def __init__(self, inner: Meter, codings: str) -> None:
+        self._inner: Meter = inner
+        self._unpacker = Unpacker(codings)
 
     def feed(self, piece: bytes) -> Chunk:
-        if self._decoder is None:
-            return Chunk(raw=piece)
         try:
-            plain = self._decoder.decompress(piece, self._room)
-        except zlib.error:
-            self._decoder = None
+            plain = self._unpacker.feed(piece)
+        except Unreadable:
+            self._inner, self._unpacker = Unread(None), Unpacker("")
             return Chunk(raw=piece)
-        self._room -= len(plain)
-        if not self._room:
-            self._decoder = None
         return replace(self._inner.feed(plain), raw=piece) if plain else Chunk(raw=piece)
 
     def finish(self) -> Chunk:
-        if self._decoder is None:
-            return Chunk(end=True)
         return replace(self._inner.finish(), raw=b"")

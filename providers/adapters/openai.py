@@ -3,14 +3,16 @@
 Source: https://platform.openai.com/docs/api-reference
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import orjson
 
 from providers.adapters import openai_usage, splice
-from providers.adapters.base import HttpAdapter
+from providers.adapters.base import HttpAdapter, Opened, Sender
 from providers.adapters.bodies import parsed_url
 from providers.adapters.json_values import an_object, document, mapping, sequence, text
 from providers.adapters.meters import Events, Meter
@@ -61,30 +63,48 @@ class OpenAIAdapter(HttpAdapter):
         return request.body if request.model is None else _spliced(request, request.model)
 
     def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
-        if request.path == CHAT and _is_stream(head):
-            withhold = request.model is not None and not openai_usage.asks_for_usage(request.body)
-            return Events(self.read_event, withhold=_only_usage if withhold else None)
+        if request.path.rstrip("/").endswith(CHAT) and _is_stream(head.headers.get("content-type", "")):
+            return Events(self.read_event, withhold=_only_usage if _adds_usage(request) else None)
         return openai_usage.meter(request, head, self.read_whole)
+
+    @asynccontextmanager
+    async def relay(self, endpoint: Endpoint, request: NativeRequest, send: Sender) -> AsyncIterator[Opened]:
+        async with super().relay(endpoint, request, send) as opened:
+            yield _without_length(opened) if _adds_usage(request) else opened
 
 
 def _spliced(request: NativeRequest, model: str) -> bytes:
     """The body with the fields of the contract in it, for requests that came in by /v1."""
     kind = request.headers.get("content-type", "")
-    if kind.startswith("multipart/"):
+    if kind.lower().startswith("multipart/"):
         return splice.with_form_model(request.body, kind, model)
     body = splice.with_model(request.body, model)
-    if request.path == CHAT and openai_usage.is_streamed(body) and not openai_usage.asks_for_usage(body):
-        body = splice.with_usage_asked_for(body)
-    return body
+    return splice.with_usage_asked_for(body) if _adds_usage(request) else body
+
+
+def _adds_usage(request: NativeRequest) -> bool:
+    """Whether we ask for the usage at the end of a stream, and the caller does not."""
+    if request.model is None or request.path != CHAT or not openai_usage.is_streamed(request.body):
+        return False
+    return not openai_usage.asks_for_usage(request.body)
 
 
 def _only_usage(event: Event, chunk: Chunk) -> bool:
     """Whether an event is the one that is there only because we asked for usage: clients may index `choices[0]`."""
-    return chunk.usage is not None and not chunk.end and b'"choices":[]' in event.data.replace(b" ", b"")
+    return chunk.usage is not None and not document(event.data).get("choices")
 
 
-def _is_stream(head: httpx.Response) -> bool:
-    return bool(head.headers.get("content-type", "").lower().startswith("text/event-stream"))
+def _without_length(opened: Opened) -> Opened:
+    """A stream of which an event may be withheld is not as long as its vendor says."""
+    head = opened.head
+    if head is None or not _is_stream(dict(head.headers).get("content-type", "")):
+        return opened
+    headers = tuple((name, value) for name, value in head.headers if name != "content-length")
+    return replace(opened, head=replace(head, headers=headers))
+
+
+def _is_stream(content_type: str) -> bool:
+    return content_type.lower().startswith("text/event-stream")
 
 
 def _url(endpoint: Endpoint, path: str) -> httpx.URL:

@@ -93,7 +93,7 @@ def _call(call: ToolCall) -> dict[str, Any]:
 def _function(tool: Tool) -> dict[str, Any]:
     function: dict[str, Any] = {
         "name": tool.name,
-        "parameters": tool.parameters or {"type": "object", "properties": {}},
+        "parameters": tool.parameters or _NO_PARAMETERS,
     }
     return {**function, "description": tool.description} if tool.description else function
 

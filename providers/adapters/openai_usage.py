@@ -23,12 +23,12 @@ _LAST_EVENTS = {"response.completed", "response.failed", "response.incomplete"}
 
 def is_streamed(body: bytes) -> bool:
     """Whether a JSON request asks for a stream."""
-    return bool(_STREAMED.search(body)) and _decoded(body).get("stream") is True
+    return _may_say(body, _STREAMED) and _decoded(body).get("stream") is True
 
 
 def asks_for_usage(body: bytes) -> bool:
     """Whether a chat completion's request asks for the usage at the end of its stream."""
-    if not _USAGE_ASKED_FOR.search(body):
+    if not _may_say(body, _USAGE_ASKED_FOR):
         return False
     options = _decoded(body).get("stream_options")
     return isinstance(options, dict) and options.get("include_usage") is True
@@ -116,6 +116,11 @@ def _event(event: Event) -> Iterator[Chunk]:
     else:
         delta = said.get("delta")
         yield Chunk(delta if isinstance(delta, str) else "", usage=usage(said.get("usage")))
+
+
+def _may_say(body: bytes, field: re.Pattern[bytes]) -> bool:
+    """Whether it is worth while to decode a body; letters of a name may be escaped."""
+    return bool(field.search(body)) or b"\\u00" in body
 
 
 def _decoded(body: bytes) -> Mapping[str, Any]:

@@ -1,38 +1,92 @@
 """Changing one field of a body that is relayed, and leaving every other byte of it as it came."""
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
 
 import orjson
+
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_MODEL_AND_VALUE = re.compile(rb'"model"\s*:\s*(' + _STRING + rb")")
+_MARKS = re.compile(_STRING + rb"|[{}\[\]:,]")
+_BLANKS = b" \t\r\n"
 
 
 def with_model(body: bytes, model: str) -> bytes:
     """A JSON object with another value in its `model`, which it has.
 
-    In place, where the body names a model exactly once; one that does so more often, nested or doubled, is written
-    anew, so that no reader can take another name for it than we did.
+    That is each field which some reader may take for it, so that none takes another name than we did: doubled ones,
+    names with escapes in them, and names in other letters, which readers in Go do not tell apart
+    (https://pkg.go.dev/encoding/json#Unmarshal). What is nested is no such field.
     """
-    names = _names(b"model").findall(body)
-    if len(names) == 1 and body.count(b'"model"') == 1:
-        return _names(b"model").sub(lambda _: b'"model":' + orjson.dumps(model), body)
-    return orjson.dumps({**orjson.loads(body), "model": model})
+    value = orjson.dumps(model)
+    if place := _only_model(body):
+        return body[: place[0]] + value + body[place[1] :]
+    return _with_field(body, "model", lambda _: value)
 
 
 def with_usage_asked_for(body: bytes) -> bytes:
-    """A chat completion's body that asks for the usage at the end of a stream, whatever else it asks for."""
-    if b'"stream_options"' not in body:
-        start = body.index(b"{") + 1
-        return body[:start] + b'"stream_options":{"include_usage":true},' + body[start:]
-    content = orjson.loads(body)
-    options = content.get("stream_options")
-    wanted = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-    return orjson.dumps({**content, "stream_options": wanted})
+    """A chat completion's body that asks for the usage at the end of a stream, whatever else it asks for.
+
+    Stream options that are neither an object nor null stay as they are, for the vendor to refuse.
+    """
+    return _with_field(body, "stream_options", _with_include_usage)
 
 
-@lru_cache(maxsize=8)
-def _names(field: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb'"' + field + rb'"\s*:\s*"(?:[^"\\]|\\.)*"')
+def _with_include_usage(options: bytes) -> bytes:
+    if options.startswith(b"{"):
+        return _with_field(options, "include_usage", lambda _: b"true")
+    return b'{"include_usage":true}' if options in {b"", b"null"} else options
+
+
+def _only_model(body: bytes) -> tuple[int, int] | None:
+    """Where the value of `model` is in a body that can hold one such field only: nearly all are so, and this is fast.
+
+    The field is then the only place with that text, and no other name can mean it, for there are no escaped letters.
+    """
+    lower = body.lower()
+    if lower.count(b'"model"') != 1 or b"\\u004" in lower or b"\\u006" in lower:
+        return None
+    found = _MODEL_AND_VALUE.search(body)
+    # After a backslash the quote is part of a text.
+    return None if found is None or body[found.start() - 1] == ord("\\") else found.span(1)
+
+
+def _with_field(body: bytes, name: str, changed: Callable[[bytes], bytes]) -> bytes:
+    """A JSON object with other values for a field, wherever it has it; with the field first where it has none.
+
+    `changed` gets a value as it stands there, or nothing.
+    """
+    pieces: list[bytes] = []
+    end = 0
+    for field, start, stop in _fields(body):
+        if field.lower() == name:
+            pieces += [body[end:start], changed(body[start:stop])]
+            end = stop
+    if pieces:
+        return b"".join([*pieces, body[end:]])
+    start = body.index(b"{") + 1
+    comma = b"" if body[start:].lstrip(_BLANKS).startswith(b"}") else b","
+    return body[:start] + orjson.dumps(name) + b":" + changed(b"") + comma + body[start:]
+
+
+def _fields(body: bytes) -> Iterator[tuple[str, int, int]]:
+    """The fields of a JSON object, nested ones left out, with where their values begin and end."""
+    depth = begin = 0
+    name = text = b""
+    for found in _MARKS.finditer(body):
+        mark = found[0]
+        if mark in b"{[":
+            depth += 1
+        elif mark in b"}]":
+            depth -= 1
+        elif depth == 1 and mark == b":":
+            name, begin = text, found.end()
+        text = mark
+        if name and ((depth == 1 and mark == b",") or depth == 0):
+            value = body[begin : found.start()]
+            start = begin + len(value) - len(value.lstrip(_BLANKS))
+            yield orjson.loads(name), start, start + len(value.strip(_BLANKS))
+            name = b""
 
 
 def form_model(body: bytes, content_type: str) -> str:
@@ -47,19 +101,37 @@ def with_form_model(body: bytes, content_type: str, model: str) -> bytes:
     return body[:start] + model.encode() + body[end:]
 
 
+# RFC 2046 section 5.1.1 for boundaries, RFC 7578 section 4.2 for the names of parts.
+_BOUNDARY = re.compile(r';\s*boundary\s*=\s*("(?:[^"\\]|\\.)+"|[^\s;"]+)', re.IGNORECASE)
+_DISPOSITION = re.compile(rb"\r\ncontent-disposition:([^\r]*)", re.IGNORECASE)
+_PARAMETER = re.compile(rb';\s*([^\s=;]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
+
+
 def _model_parts(body: bytes, content_type: str) -> Iterator[tuple[int, int]]:
     """Where in a multipart form the values of parts named `model` begin and end."""
-    boundary = re.search(r'boundary="?([^";,\s]+)', content_type)
-    if boundary is None:
+    boundaries = _BOUNDARY.findall(content_type)
+    if len(boundaries) != 1:
         return
-    mark = b"--" + boundary[1].encode("latin-1", "replace")
+    mark = b"--" + _unquoted(boundaries[0].encode("latin-1", "replace"))
     start = body.find(mark)
     while start >= 0:
         end = body.find(b"\r\n" + mark, start)
         blank = body.find(b"\r\n\r\n", start, end)
-        if end >= 0 and blank >= 0 and _MODEL_PART.search(body, start, blank + 2):
+        if end >= 0 and blank >= 0 and b"model" in _part_names(body[start : blank + 2]):
             yield blank + 4, end
         start = end + 2 if end >= 0 else -1
 
 
-_MODEL_PART = re.compile(rb'content-disposition:[^\r]*[;\s]name="?model"?\s*[;\r]', re.IGNORECASE)
+def _part_names(head: bytes) -> list[bytes]:
+    """The names that a part's header gives it: one, if it is well-formed."""
+    unfolded = re.sub(rb"\r\n[ \t]+", b" ", head)
+    return [
+        _unquoted(value.strip())
+        for disposition in _DISPOSITION.findall(unfolded)
+        for name, value in _PARAMETER.findall(disposition)
+        if name.lower() == b"name"
+    ]
+
+
+def _unquoted(value: bytes) -> bytes:
+    return re.sub(rb"\\(.)", rb"\1", value[1:-1]) if value.startswith(b'"') else value

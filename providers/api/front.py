@@ -12,13 +12,14 @@ from django.http.response import HttpResponseBase
 from accounts.ledger import Consumption
 from accounts.principal import Principal
 from providers import gateway
-from providers.api.relay import relayed_response, sent_headers
+from providers.api.relay import relayed_response
 from providers.api.rendering import Stream, rendered
 from providers.completion import Completion
 from providers.conversation import GenerateRequest
 from providers.fronts.sizes import text_size
 from providers.types import ByModel, NativeRequest, Wanted
 from web import request_id
+from web.as_sent import sent_headers
 from web.parsers import json_object
 from web.problems import InvalidRequest
 from web.streams import ReleasedStream
@@ -49,9 +50,7 @@ class Front:
         chars, size = text_size([body["messages"], body.get("system")])
         native = native_request(request, self.wire, self.path, model)
         wanted = Wanted(ByModel(model), streamed, chars, size, native, lambda: self.read(body))
-        answer = await gateway.open_answer(
-            principal, wanted, request_id=request_id.current.get(), surface=self.surface
-        )
+        answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface=self.surface)
         if answer.head is not None:
             return await relayed_response(answer)
         call_id = str(answer.call_id)

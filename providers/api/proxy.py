@@ -8,9 +8,10 @@ from django.http.response import HttpResponseBase
 
 from accounts.principal import Principal
 from providers import directory, gateway
-from providers.api.relay import asks_for_stream, path_below, query_string, relayed_response, sent_headers
+from providers.api.relay import asks_for_stream, path_below, relayed_response
 from providers.types import ByName, ByType, NativeRequest, Wanted
 from web import request_id
+from web.as_sent import query_string, sent_headers
 from web.vendor_views import always, vendor_view
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse
@@ -11,27 +11,11 @@ from django.http.response import HttpResponseBase
 
 from providers.gateway import Answer
 from providers.types import Head
+from web.as_sent import raw_path
 from web.problems import InvalidRequest
 from web.streams import ReleasedStream
 
 _STREAMED = re.compile(rb'"stream"\s*:\s*true')
-
-
-def sent_headers(request: ASGIRequest) -> dict[str, str]:
-    """The caller's headers by lower-case name, repeated ones joined."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in request.scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
-
-
-def raw_path(request: ASGIRequest) -> str:
-    """The path as it was sent, with its escapes."""
-    sent: bytes | None = request.scope.get("raw_path")
-    if sent is None:
-        return quote(request.scope["path"], safe="/:@-._~!$&'()*+,;=%")
-    return sent.decode("latin-1").partition("?")[0]
 
 
 def path_below(request: ASGIRequest, segments: int) -> str:
@@ -47,12 +31,6 @@ def path_below(request: ASGIRequest, segments: int) -> str:
     if any(segment in {".", ".."} for segment in plain.split("/")) or re.search(r"[\x00-\x20\x7f]", below):
         raise InvalidRequest("A path must not contain '.' or '..' as a segment, nor blanks. Write it out.")
     return below
-
-
-def query_string(request: ASGIRequest) -> str:
-    """The query as it was sent."""
-    sent: bytes = request.scope["query_string"]
-    return sent.decode("latin-1")
 
 
 def asks_for_stream(headers: Mapping[str, str], body: bytes) -> bool:

@@ -28,6 +28,7 @@ _READ = frozenset(
         *("model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature"),
         *("top_p", "stop", "seed", "frequency_penalty", "presence_penalty", "tools", "tool_choice"),
         *("parallel_tool_calls", "response_format", "reasoning_effort", "n", "logprobs", "modalities"),
+        "web_search_options",
     )
 )
 # They tell the vendor about the caller or its bookkeeping; the answer is the same without them.
@@ -37,6 +38,8 @@ _WITHOUT_EFFECT = frozenset(
         *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
     )
 )
+_ONLY: Mapping[str, Any] = {"n": 1, "logprobs": False, "modalities": ["text"]}
+_ONE_ANSWER = "this provider gives one answer, as text, without probabilities. Leave it out."
 _ROLES: Mapping[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _DATA_URL = re.compile(r"data:(image/[a-z0-9.+-]+);base64,(.+)", re.DOTALL | re.IGNORECASE)
 
@@ -44,10 +47,11 @@ _DATA_URL = re.compile(r"data:(image/[a-z0-9.+-]+);base64,(.+)", re.DOTALL | re.
 def read_chat(body: Mapping[str, Any]) -> GenerateRequest:
     """A chat completion's body in our words. Raises RequestNotPossible for what is wrong or has no words."""
     refuse_unknown(body, _READ, _WITHOUT_EFFECT)
-    if body.get("n") not in (None, 1) or body.get("logprobs") or body.get("modalities") not in (None, ["text"]):
-        raise RequestNotPossible(
-            "This provider gives one answer, as text, without probabilities: leave out `n` and the like."
-        )
+    for name, usual in _ONLY.items():
+        if body.get(name) not in (None, usual):
+            raise RequestNotPossible(f"`{name}`: {_ONE_ANSWER}")
+    if body.get("web_search_options") is not None:  # an empty object is a wish too
+        raise RequestNotPossible("`web_search_options`: this provider cannot search by itself. Leave it out.")
     messages = each("messages", body.get("messages"), _message)
     if not messages:
         raise RequestNotPossible("`messages` must not be empty.")
@@ -58,7 +62,7 @@ def read_chat(body: Mapping[str, Any]) -> GenerateRequest:
         temperature=a_number("temperature", body.get("temperature"), 0, 2),
         top_p=a_number("top_p", body.get("top_p"), 0, 1),
         stop=_stop(body.get("stop")),
-        seed=a_count("seed", body.get("seed"), least=0),
+        seed=a_count("seed", body.get("seed"), least=-(2**53)),
         frequency_penalty=a_number("frequency_penalty", body.get("frequency_penalty"), -2, 2),
         presence_penalty=a_number("presence_penalty", body.get("presence_penalty"), -2, 2),
         tools=each("tools", body.get("tools"), _tool),
@@ -100,6 +104,8 @@ def _part(where: str, item: Any) -> Part:
             return Text(a_string(f"{where}.{kind}", item.get(kind)))
         case {"type": "image_url", "image_url": {"url": str(url)}}:
             inline = _DATA_URL.fullmatch(url)
+            if inline is None and url[:5].lower() == "data:":
+                raise RequestNotPossible(f"`{where}.image_url.url` must be an address, or `data:image/…;base64,…`.")
             return Picture(inline[1].lower(), inline[2]) if inline else Picture(url=url)
     raise RequestNotPossible(f"`{where}` is neither text nor an image_url; this provider takes no other part.")
 

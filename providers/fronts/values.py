@@ -52,7 +52,7 @@ def a_count(where: str, value: Any, least: int = 1) -> int | None:
     if value is None:
         return None
     if type(value) is not int or not least <= value <= 2**53:
-        raise RequestNotPossible(f"`{where}` must be a whole number of at least {least}.")
+        raise RequestNotPossible(f"`{where}` must be a whole number of at least {least} and at most {2**53}.")
     return value
 
 

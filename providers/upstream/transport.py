@@ -8,10 +8,10 @@ variable believed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import aiohttp
 import httpx
@@ -106,19 +106,17 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         def note_connected() -> None:
             nonlocal connected
             connected = True
-            if timeouts.first_byte is not None:
-                limit.reschedule(_sooner(clock() + timeouts.first_byte, deadline))
+            limit.reschedule(_sooner(None if timeouts.first_byte is None else clock() + timeouts.first_byte, deadline))
 
         _when_connected.set(note_connected)  # instead of the last call's, when one task makes several
         try:
-            async with asyncio.timeout_at(deadline) as limit:
+            async with asyncio.timeout_at(_sooner(clock() + timeouts.connect, deadline)) as limit:
                 answer = await self._session.request(
                     request.method,
                     _as_it_is(str(request.url)),
                     data=await request.aread() or None,
                     headers=_headers(request),
                     allow_redirects=False,
-                    timeout=_connect_limit(timeouts.connect),
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise translate(error, connected=connected) from error
@@ -145,37 +143,45 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of an answer as it arrives; closing it early closes the connection."""
+    """The body of an answer as it arrives; closing it early closes the connection.
+
+    An iterator and no generator: one that is dropped half read would be finished by a task of its own.
+    """
 
     def __init__(self, answer: aiohttp.ClientResponse, gap: float | None, deadline: float | None) -> None:
         self._answer = answer
         self._gap = gap
         self._deadline = deadline
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        read = self._answer.content.readany
-        clock = asyncio.get_running_loop().time
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        content = self._answer.content
         try:
-            while True:
-                limit = self._gap
-                if self._deadline is not None:
-                    limit = _sooner(limit, max(0.0, self._deadline - clock()))
-                async with asyncio.timeout(limit):
-                    piece = await read()
-                if not piece:
-                    return
-                yield piece
+            while not content.at_eof():
+                limit = self._limit()
+                if not (piece := content.read_nowait()):  # what is there already needs no clock
+                    async with asyncio.timeout(limit):
+                        piece = await content.readany()
+                if piece:
+                    return piece
+            raise StopAsyncIteration
         except (aiohttp.ClientError, OSError) as error:
             raise translate(error, connected=True) from error
+
+    def _limit(self) -> float | None:
+        """How long the next read may take, in seconds. Raises TimeoutError when the whole has taken too long."""
+        if self._deadline is None:
+            return self._gap
+        left = self._deadline - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise TimeoutError
+        return _sooner(self._gap, left)
 
     async def aclose(self) -> None:
         # A connection whose body was read to the end is already back in the pool; any other must not be reused.
         self._answer.close()
-
-
-@lru_cache(maxsize=64)
-def _connect_limit(seconds: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=None, connect=seconds)
 
 
 @lru_cache(maxsize=1024)
