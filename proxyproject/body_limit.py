@@ -7,9 +7,10 @@ from web import problems
 
 
 class BodyLimit:
-    """Answers 413 to a body over GATEWAY_MAX_BODY_BYTES, before the application sees any of it.
+    """Refuses a body over GATEWAY_MAX_BODY_BYTES: reading it raises PayloadTooLarge, in either lane.
 
-    daphne itself hands over no request before its body has arrived whole.
+    The gateway lane answers that in the shape of the path; what nobody answers is answered here. daphne itself hands
+    over no request before its body has arrived whole.
     """
 
     def __init__(self, application: ASGIApplication) -> None:
@@ -20,20 +21,22 @@ class BodyLimit:
             await self._application(scope, receive, send)
             return
         limit: int = settings.GATEWAY_MAX_BODY_BYTES
-        size = 0
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        size = limit + 1 if announced.isdigit() and int(announced[:20]) > limit else 0
+        refused = False
 
         async def counted() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > limit:
+            nonlocal size, refused
+            message: Message = {}
+            if size <= limit or refused:
+                message = await receive()
+                size += len(message.get("body", b""))
+            if size > limit and not refused:
+                refused = True  # once; what else is received is no body to anybody
                 raise problems.PayloadTooLarge(limit)
             return message
 
-        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         try:
-            if announced.isdigit() and int(announced[:20]) > limit:
-                raise problems.PayloadTooLarge(limit)
             await self._application(scope, counted, send)
         except problems.PayloadTooLarge as error:
             await send_problem(problems.problem_for(error), send)

@@ -26,6 +26,17 @@ from web import problems
 from web.streams import ReleasedStream
 
 
+class _RefusedBody(io.BytesIO):
+    """The body of a request that was too large. Whoever reads it learns that, so each path refuses in its own shape."""
+
+    def __init__(self, error: problems.PayloadTooLarge) -> None:
+        super().__init__()
+        self._error = error
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise self._error
+
+
 class GatewayLane(ASGIHandler):
     """Serves the URLs of settings.GATEWAY_URLCONF, without a thread hop.
 
@@ -40,10 +51,13 @@ class GatewayLane(ASGIHandler):
         self._get_response = CorsMiddleware(self._call_view).__acall__ if listed else self._call_view
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body: io.BytesIO
         try:
             body = await self.read_body(receive)
         except RequestAborted:
             return
+        except problems.PayloadTooLarge as error:
+            body = _RefusedBody(error)
         with body:
             request, refusal = self.create_request(dict(scope), body)
             if request is not None:

@@ -30,24 +30,25 @@ _TELLING_HEADERS = {
 
 
 def vendor_view(
-    wire: Callable[[ASGIRequest, Mapping[str, Any]], Awaitable[str]], *methods: str
+    wire: str | Callable[[ASGIRequest, Mapping[str, Any]], Awaitable[str]], *methods: str
 ) -> Callable[[VendorView[P]], View[P]]:
     """Makes a view that knows who calls and whose errors have a vendor's shape.
 
-    Parameters: wire, the name of that shape for a request and the view's arguments, asked once the caller is known;
-    methods, those that are allowed, any where none is given.
+    Parameters: wire, the name of that shape, or what finds it for a request and the view's arguments, which is asked
+    once the caller is known; methods, those that are allowed, any where none is given.
     """
 
     def decorate(view: VendorView[P]) -> View[P]:
         @functools.wraps(view)
         async def answer(request: ASGIRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            shape = ""
+            shape = wire if isinstance(wire, str) else ""
             headers = sent_headers(request)
             try:
                 principal = await authenticate(headers)
                 if principal is None:
                     raise NoCredential
-                shape = await wire(request, kwargs)
+                if not isinstance(wire, str):
+                    shape = await wire(request, kwargs)
                 if methods and request.method not in methods:
                     raise MethodNotAllowed(methods)
                 return await view(request, principal, *args, **kwargs)
@@ -66,12 +67,3 @@ def _telling(headers: Mapping[str, str]) -> str:
         if name in headers:
             return wire
     return "fal" if headers.get("authorization", "").lower().startswith("key ") else "openai"
-
-
-def always(wire: str) -> Callable[[ASGIRequest, Mapping[str, Any]], Awaitable[str]]:
-    """The same shape for every request."""
-
-    async def same(request: ASGIRequest, arguments: Mapping[str, Any]) -> str:
-        return wire
-
-    return same

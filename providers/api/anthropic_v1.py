@@ -11,9 +11,9 @@ from providers.fronts.anthropic import MessagesStream, estimate_tokens, message,
 from providers.types import ByModel, Wanted
 from web import request_id
 from web.parsers import json_object
-from web.vendor_views import always, vendor_view
+from web.vendor_views import vendor_view
 
-_SHAPE = always("anthropic")
+_SHAPE = "anthropic"
 _FRONT = Front(
     wire="anthropic",
     path="/v1/messages",

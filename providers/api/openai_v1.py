@@ -23,9 +23,9 @@ from providers.types import ByModel, Wanted
 from web import request_id
 from web.parsers import json_object
 from web.problems import InvalidRequest, NoSuchPath
-from web.vendor_views import always, vendor_view
+from web.vendor_views import vendor_view
 
-_SHAPE = always("openai")
+_SHAPE = "openai"
 
 
 def _chat_stream(call_id: str, model: str, body: Mapping[str, Any]) -> ChatStream:

@@ -12,7 +12,7 @@ from providers.api.relay import asks_for_stream, path_below, relayed_response
 from providers.types import ByName, ByType, NativeRequest, Wanted
 from web import request_id
 from web.as_sent import query_string, sent_headers
-from web.vendor_views import always, vendor_view
+from web.vendor_views import vendor_view
 
 
 async def _wire_of_named(request: ASGIRequest, arguments: Mapping[str, Any]) -> str:
@@ -29,7 +29,7 @@ async def named(request: ASGIRequest, principal: Principal, name: str, path: str
 def alias(kind: str) -> Callable[..., Coroutine[Any, Any, HttpResponseBase]]:
     """A view that passes to the first enabled provider of a type."""
 
-    @vendor_view(always(kind))
+    @vendor_view(kind)
     async def of_type(request: ASGIRequest, principal: Principal, path: str = "") -> HttpResponseBase:
         return await _relay(request, principal, ByType(kind))
 
