@@ -50,13 +50,13 @@ async def authenticate(headers: Mapping[str, str], *, fresh: bool = False) -> Pr
     token = presented_token(headers)
     if token is None:
         return None
-    if not tokens.is_well_formed(token):
-        raise NotAuthenticated(f"This is not a token of this gateway. {_HOW}")
     digest = tokens.digest(token)
     now = time.monotonic()
     remembered = _remembered.get(digest)
     if remembered is not None and remembered[0] > now and not fresh:
         return remembered[1]
+    if not tokens.is_well_formed(token):
+        raise NotAuthenticated(f"This is not a token of this gateway. {_HOW}")
     principal = await reads.read(_look_up, digest)
     if len(_remembered) >= _REMEMBERED_MOST:
         _remembered.clear()

@@ -25,6 +25,38 @@ from proxyproject.request_log import Receive, Scope, Send
 from web import problems
 from web.streams import ReleasedStream
 
+_WATCHED_AFTER = 0.1  # seconds
+_MOST_HOSTS = 1000
+
+
+class _Watch:
+    """Cancels the task that serves a request when its client leaves.
+
+    It looks only at what takes longer than _WATCHED_AFTER: most calls are over by then, and a task for each costs.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self.client_left = False
+        self.serving = cast("asyncio.Task[None]", asyncio.current_task())
+        self._receive = receive
+        self._watching: asyncio.Task[None] | None = None
+        self._due = asyncio.get_running_loop().call_later(_WATCHED_AFTER, self._start)
+
+    def _start(self) -> None:
+        self._watching = asyncio.ensure_future(self._wait())
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.client_left = True
+        self.serving.cancel(CLIENT_LEFT)
+
+    def end(self) -> None:
+        """The request was served."""
+        self._due.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
+
 
 class _RefusedBody(io.BytesIO):
     """The body of a request that was too large. Whoever reads it learns that, so each path refuses in its own shape."""
@@ -47,6 +79,7 @@ class GatewayLane(ASGIHandler):
     def load_middleware(self, is_async: bool = True) -> None:
         """Django calls this from the constructor; the lane's whole chain is CORS round the view, where it is wanted."""
         self._resolve = lru_cache(maxsize=1024)(get_resolver(settings.GATEWAY_URLCONF).resolve)
+        self._known_hosts: set[str | None] = set()
         listed = settings.CORS_ALLOWED_ORIGINS
         self._get_response = CorsMiddleware(self._call_view).__acall__ if listed else self._call_view
 
@@ -67,24 +100,23 @@ class GatewayLane(ASGIHandler):
 
     async def _serve(self, request: ASGIRequest, receive: Receive, send: Send) -> None:
         """Answers, and is cancelled when the client leaves first."""
-        serving = cast("asyncio.Task[None]", asyncio.current_task())
-        watching = asyncio.ensure_future(self._cancel_when_gone(receive, serving))
+        watch = _Watch(receive)
         response: HttpResponseBase | None = None
         try:
             response = await self._get_response(request)
             await self.send_response(response, send)
         except asyncio.CancelledError:
-            if not watching.done() or serving.uncancel():
+            if not watch.client_left or watch.serving.uncancel():
                 raise  # it was not the client: the server itself ends this
         finally:
-            watching.cancel()
+            watch.end()
             if isinstance(response, ReleasedStream):
                 # Shielded: servers report the end of a response as a disconnect, which may be under way just now.
                 await asyncio.shield(response.release())
 
     async def _call_view(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            request.get_host()
+            self._check_host(request)
             match = self._resolve(request.path_info)
         except DisallowedHost:
             return problems.response_for(problems.HostNotAllowed())
@@ -99,6 +131,14 @@ class GatewayLane(ASGIHandler):
             response.content = b""
         return response
 
+    def _check_host(self, request: HttpRequest) -> None:
+        """Raises DisallowedHost. Which names are allowed does not change, so a name is looked at once."""
+        named = request.META.get("HTTP_HOST")
+        if named not in self._known_hosts:
+            request.get_host()
+            if len(self._known_hosts) < _MOST_HOSTS:
+                self._known_hosts.add(named)
+
     async def read_body(self, receive: Receive) -> io.BytesIO:
         """The whole body, in memory: its size was limited before it came here. Raises RequestAborted."""
         body = io.BytesIO()
@@ -110,12 +150,6 @@ class GatewayLane(ASGIHandler):
             if not message.get("more_body"):
                 body.seek(0)
                 return body
-
-    @staticmethod
-    async def _cancel_when_gone(receive: Receive, serving: "asyncio.Task[None]") -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        serving.cancel(CLIENT_LEFT)
 
     async def send_response(self, response: HttpResponseBase, send: Send) -> None:
         """Sends head and body; a stream's iterator is closed before this returns, whatever happens."""

@@ -11,6 +11,9 @@ from web import request_id
 
 LogFormat = Literal["json", "text"]
 
+# What no format of ours shows need not be found out for each record (https://docs.python.org/3/howto/logging.html).
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
 
 class RequestIdFilter(logging.Filter):
     """Puts the id of the request that is being served on every record."""

@@ -51,23 +51,17 @@ class _Rows:
 
 
 class RowInsert(_Rows):
-    """INSERT of many rows at once. Fields that are left out must be null or have a default in the database."""
+    """INSERT of rows. Fields that are left out must be null or have a default in the database."""
 
     @cached_property
-    def _head(self) -> str:
-        return " ".join(["INSERT INTO", self._table, f"({', '.join(self._names)})", "VALUES "])
-
-    @cached_property
-    def _row(self) -> str:
-        return f"({', '.join(['%s'] * len(self._columns))})"
+    def _statement(self) -> str:
+        values = ", ".join(["%s"] * len(self._columns))
+        return " ".join(["INSERT INTO", self._table, f"({', '.join(self._names)})", f"VALUES ({values})"])
 
     def __call__(self, cursor: CursorWrapper, rows: Sequence[Sequence[Any]]) -> None:
         """Inserts rows, each with its values in the order of the columns."""
-        size = _MOST_PARAMETERS // len(self._columns)
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
-            values = [value for row in part for value in self._adapted(row)]
-            cursor.execute(self._head + ", ".join([self._row] * len(part)), values)
+        if rows:
+            cursor.executemany(self._statement, [self._adapted(row) for row in rows])
 
 
 class RowUpdate(_Rows):
@@ -85,11 +79,32 @@ class RowUpdate(_Rows):
         *settings, key = (f"{name} = %s" for name in self._names)
         return " ".join(["UPDATE", self._table, "SET", ", ".join(settings), "WHERE", key, "AND", self._condition])
 
-    def __call__(self, cursor: CursorWrapper, rows: Sequence[Sequence[Any]]) -> Iterator[bool]:
-        """For each row of values: whether the condition held, and so the row was changed."""
-        for row in rows:
-            cursor.execute(self._statement, self._adapted(row))
-            yield cursor.rowcount == 1
+    def __call__(self, cursor: CursorWrapper, rows: Sequence[Sequence[Any]]) -> list[bool]:
+        """For each row of values: whether the condition held, and so the row was changed.
+
+        Of several rows with the same key only the first can change it.
+        """
+        adapted = [self._adapted(row) for row in rows]
+        unchanged = set(self._holding(cursor, [row[-1] for row in adapted]))
+        first = []
+        for row in adapted:
+            first.append(row[-1] in unchanged)
+            unchanged.discard(row[-1])
+        if changing := [row for row, is_first in zip(adapted, first, strict=True) if is_first]:
+            cursor.executemany(self._statement, changing)
+        return first
+
+    def _holding(self, cursor: CursorWrapper, keys: Sequence[Any]) -> Iterator[Any]:
+        """Those of the keys whose rows the condition holds for, locked until the transaction ends."""
+        # SQLite's transaction has the only right to write from its beginning, so it has nothing to lock.
+        lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+        for start in range(0, len(keys), _MOST_PARAMETERS):
+            part = keys[start : start + _MOST_PARAMETERS]
+            marks = ", ".join(["%s"] * len(part))
+            key = self._names[-1]
+            found = " ".join(["SELECT", key, "FROM", self._table, f"WHERE {key} IN ({marks}) AND", self._condition])
+            cursor.execute(found + lock, part)
+            yield from (row[0] for row in cursor.fetchall())
 
 
 def _of_value(field: "models.Field[Any, Any]") -> "models.Field[Any, Any]":

@@ -14,8 +14,8 @@ class ProviderType:
 
     base_url: the vendor's address, used where the provider names none. needs_key, needs_model: what it cannot do
     without. config: what its settings may hold, and of which type. wire: the name of the wire format that it speaks,
-    for fronts that speak it too; and of the shape that its clients expect errors in. makes_text: whether it can be asked
-    to generate text.
+    for fronts that speak it too; and of the shape that its clients expect errors in. makes_text: whether it can be
+    asked to generate text.
     """
 
     label: str
