@@ -28,7 +28,7 @@ def route(wanted: Wanted, providers: Mapping[str, Endpoint]) -> tuple[PlannedAtt
     if endpoint.needs_key and not endpoint.key:
         raise ProviderUnavailable(f"Provider '{endpoint.name}' has no key. An administrator must add one.")
     if wanted.native is None or wanted.native.model is not None:  # else what is asked for is between caller and vendor
-        _check_model(endpoint, model)
+        _check_model(endpoint, model, by_model=isinstance(wanted.target, ByModel))
     if wanted.prompt_chars > endpoint.max_prompt_chars:
         raise RequestNotPossible(
             f"The prompt has {wanted.prompt_chars} characters; provider '{endpoint.name}' takes"
@@ -37,10 +37,12 @@ def route(wanted: Wanted, providers: Mapping[str, Endpoint]) -> tuple[PlannedAtt
     return (PlannedAttempt(endpoint, model or endpoint.default_model, reason),)
 
 
-def _check_model(endpoint: Endpoint, model: str) -> None:
+def _check_model(endpoint: Endpoint, model: str, *, by_model: bool) -> None:
     if endpoint.needs_model and not (model or endpoint.default_model):
         raise RequestNotPossible(f"Name a 'model': provider '{endpoint.name}' has no default model.")
     if endpoint.models and model and model not in endpoint.models:
+        if by_model:  # its clients know one error for every model that cannot be had
+            raise ModelNotFound(model)
         known = ", ".join(endpoint.models[:10])
         raise RequestNotPossible(f"Provider '{endpoint.name}' has no model of that name. It has: {known}.")
 

@@ -95,6 +95,8 @@ def _data(body: bytes) -> Mapping[str, Any]:
 class _Lines:
     """For a chat's stream, in server-sent events or in JSON lines."""
 
+    withholds = False
+
     def __init__(self, read: Callable[[Event], Iterator[Chunk]]) -> None:
         self._read = read
         self._reader = EventLines()
@@ -127,6 +129,8 @@ class _Frames:
 
     Source: `mp3-frames-v1` in https://platform.addisassistant.com/docs/capabilities/text-to-speech/streaming
     """
+
+    withholds = False
 
     def __init__(self) -> None:
         self._length = b""  # the beginning of a frame's length

@@ -15,7 +15,8 @@ from typing import Protocol
 
 import httpx
 
-from providers.adapters.bodies import body_pieces, parsed_url, raw_pieces, read_body, read_raw
+from providers.adapters import splice
+from providers.adapters.bodies import LARGEST_ANSWER, body_pieces, outgoing, parsed_url, raw_pieces, read_body, read_raw
 from providers.adapters.codings import unpacked
 from providers.adapters.headers import (
     RENAMED,
@@ -132,15 +133,18 @@ class HttpAdapter(ABC):
         headers = passing(request.headers.items(), SENT, (*SENT_PREFIXES, *self.sent_headers))
         headers += [("accept-encoding", "identity"), *self.credentials(endpoint).items()]
         query = f"?{query}" if (query := without_credentials(request.query)) else ""
-        return httpx.Request(
+        return outgoing(
             request.method,
             parsed_url(f"{endpoint.base_url.rstrip('/')}{request.path}{query}"),
-            content=self.native_body(request) or None,
-            headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in headers],
+            [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers],
+            self.native_body(request),
         )
 
     def named_model(self, request: NativeRequest) -> str:
         """The model that a native request names, for the ledger; empty where it names none."""
+        kind = request.headers.get("content-type", "")
+        if kind.startswith("multipart/"):
+            return splice.form_model(request.body, kind)
         named = _MODEL.search(request.body)
         return named[1].decode("utf-8", "replace") if named else ""
 
@@ -165,11 +169,9 @@ class HttpAdapter(ABC):
         return body
 
     async def _rewritten(self, request: NativeRequest, response: httpx.Response) -> Opened:
-        body = self.rewritten(request, unpacked(await read_raw(response), response.headers.get("content-encoding", "")))
-        head = self._head(response, body)
-        changed = {"content-length", "content-encoding"}
-        headers = tuple((name, value) for name, value in head.headers if name not in changed)
-        return Opened(_whole(body), Head(head.status, headers))
+        received = await read_raw(response, LARGEST_ANSWER)
+        body = self.rewritten(request, unpacked(received, response.headers.get("content-encoding", "")))
+        return Opened(_whole(body), _without(self._head(response, body), "content-length", "content-encoding"))
 
     @asynccontextmanager
     async def answer(self, endpoint: Endpoint, request: GenerateRequest, send: Sender) -> AsyncIterator[Opened]:
@@ -193,6 +195,8 @@ class HttpAdapter(ABC):
             first = await anext(pieces, b"")
             head = self._head(response, first)
             meter = self.meter(endpoint, request, response)
+            if meter.withholds:
+                head = _without(head, "content-length")
             if (codings := true_encoding(response.headers, first)) and not isinstance(meter, Unread):
                 meter = Decoded(meter, codings)
             chunks = _relayed(first, pieces, meter, response.headers.get("content-length"))
@@ -247,6 +251,11 @@ class HttpAdapter(ABC):
         if not finished:
             raise Truncated("the stream ended without its end mark")
         yield Chunk(end=True)  # some servers close after the last choice and send no end mark
+
+
+def _without(head: Head, *names: str) -> Head:
+    """A head that says nothing of what is no longer true of the body."""
+    return Head(head.status, tuple((name, value) for name, value in head.headers if name not in names))
 
 
 async def _whole(body: bytes) -> AsyncGenerator[Chunk, None]:

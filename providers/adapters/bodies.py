@@ -1,6 +1,6 @@
 """Bodies of answers, whole and as they arrive, decoded or as they are."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from functools import lru_cache
 
 import httpx
@@ -8,7 +8,7 @@ import httpx
 from providers.errors import BrokenAnswer, ConnectFailed
 
 LARGEST_ANSWER = 64 * 1024 * 1024  # bytes of an answer that is read whole
-_LARGEST_REFUSAL = 1024 * 1024  # bytes of an error's body
+LARGEST_REFUSAL = 1024 * 1024  # bytes of an error's body
 
 
 @lru_cache(maxsize=1024)
@@ -18,6 +18,15 @@ def parsed_url(url: str) -> httpx.URL:
         return httpx.URL(url)
     except httpx.InvalidURL as error:
         raise ConnectFailed(f"{url} is no address: {error}") from error
+
+
+def outgoing(
+    method: str, url: httpx.URL, headers: Sequence[tuple[bytes, bytes]], content: bytes | None
+) -> httpx.Request:
+    """A request with these headers and no other: what httpx would add, host and length, the client library adds too."""
+    request = httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content or b""))
+    request.read()
+    return request
 
 
 async def read_body(response: httpx.Response) -> bytes:
@@ -53,11 +62,11 @@ def raw_pieces(response: httpx.Response) -> AsyncIterator[bytes]:
     return aiter(stream) if isinstance(stream, httpx.AsyncByteStream) else response.aiter_raw()
 
 
-async def read_raw(response: httpx.Response) -> bytes:
-    """The whole body of an error, as it is. Raises BrokenAnswer when it is larger than an error ever is."""
+async def read_raw(response: httpx.Response, most: int = LARGEST_REFUSAL) -> bytes:
+    """The whole body, of an error if `most` does not say otherwise, as it is. Raises BrokenAnswer when it is larger."""
     body = b""
     async for piece in raw_pieces(response):
         body += piece
-        if len(body) > _LARGEST_REFUSAL:
-            raise BrokenAnswer("an error's body that is larger than any that is accepted")
+        if len(body) > most:
+            raise BrokenAnswer("a body that is larger than any that is accepted")
     return body

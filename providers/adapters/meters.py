@@ -17,7 +17,9 @@ _LARGEST_DOCUMENT = 16 * 1024 * 1024  # bytes of a document that are kept for re
 
 
 class Meter(Protocol):
-    """Sees every piece of a relayed answer."""
+    """Sees every piece of a relayed answer. `withholds`: the caller may get less of it than came."""
+
+    withholds: bool
 
     def feed(self, piece: bytes) -> Chunk:
         """What the caller gets of this piece (`raw`), with what it says."""
@@ -34,6 +36,8 @@ class Unread:
     With `usage` None the use is estimated.
     """
 
+    withholds = False
+
     def __init__(self, usage: Usage | None) -> None:
         self._usage = usage
 
@@ -46,6 +50,8 @@ class Unread:
 
 class Document:
     """For an answer that is one document, read once it is whole. `read` raises BrokenAnswer for what it cannot read."""
+
+    withholds = False
 
     def __init__(self, read: Callable[[bytes], Chunk]) -> None:
         self._read = read
@@ -67,7 +73,7 @@ class Document:
             read = self._read(b"".join(self._pieces))
         except BrokenAnswer as flaw:
             return Chunk(end=True, flaw=flaw)
-        return replace(read, end=True)
+        return read if read.end else replace(read, end=True)
 
 
 class Events:
@@ -84,9 +90,11 @@ class Events:
         ends: bool = True,
         withhold: Callable[[Event, Chunk], bool] | None = None,
     ) -> None:
+        self.withholds = withhold is not None
         self._read = read
         self._withhold = withhold
         self._reader: EventReader | None = EventReader(keep_raw=withhold is not None)
+        self._passing = _Passing()
         self._finished = not ends
         self._flaw: BrokenAnswer | None = None
 
@@ -96,25 +104,44 @@ class Events:
             return Chunk(raw=piece)
         kept: list[bytes] = []
         said: list[Chunk] = []
+        unread = b""
         try:
             for event in reader.feed(piece):
-                kept.append(event.raw)
+                unread = event.raw
                 chunk = summary(self._read(event))
                 said.append(chunk)
-                if self._withhold is not None and self._withhold(event, chunk):
-                    kept.pop()
+                if self._withhold is not None:
+                    kept.append(self._passing.take(event.raw, withheld=self._withhold(event, chunk)))
+                unread = b""
         except BrokenAnswer as flaw:  # from here on the answer passes as it is
             self._flaw, self._finished, self._reader = flaw, True, None
-            if self._withhold is not None:
-                kept.append(reader.rest)
+            kept.append(self._passing.take(unread + reader.rest, withheld=False))
         whole = summary(said)
         self._finished = self._finished or whole.end or whole.finish_reason is not None
         return replace(whole, raw=piece if self._withhold is None else b"".join(kept), end=False)
 
     def finish(self) -> Chunk:
-        rest = self._reader.rest if self._reader is not None and self._withhold is not None else b""
+        rest = self._passing.take(self._reader.rest, withheld=False) if self._reader is not None else b""
         flaw = self._flaw or (None if self._finished else Truncated("the stream ended without its end mark"))
         return Chunk(raw=rest, end=True, flaw=flaw)
+
+
+class _Passing:
+    """The bytes of a stream without those of the events that are withheld.
+
+    A line feed that comes a piece later than the carriage return before it is among the next event's bytes. It goes
+    the way of the event that it ends.
+    """
+
+    def __init__(self) -> None:
+        self._after_return = self._withheld = False
+
+    def take(self, raw: bytes, *, withheld: bool) -> bytes:
+        """What the caller gets of these bytes: of an event, or of what comes after the last."""
+        late = b"\n" if self._after_return and raw.startswith(b"\n") else b""
+        passed = b"" if self._withheld else late
+        self._after_return, self._withheld = raw.endswith(b"\r"), withheld
+        return passed if withheld else passed + raw[len(late) :]
 
 
 def summary(chunks: Iterable[Chunk]) -> Chunk:
@@ -144,6 +171,8 @@ class Decoded:
 
     What cannot be decoded, or grows out of all proportion, is passed on unread.
     """
+
+    withholds = False
 
     def __init__(self, inner: Meter, codings: str) -> None:
         self._inner: Meter = inner

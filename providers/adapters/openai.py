@@ -3,16 +3,14 @@
 Source: https://platform.openai.com/docs/api-reference
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
 import orjson
 
 from providers.adapters import openai_usage, splice
-from providers.adapters.base import HttpAdapter, Opened, Sender
+from providers.adapters.base import HttpAdapter
 from providers.adapters.bodies import parsed_url
 from providers.adapters.json_values import an_object, document, mapping, sequence, text
 from providers.adapters.meters import Events, Meter
@@ -67,11 +65,6 @@ class OpenAIAdapter(HttpAdapter):
             return Events(self.read_event, withhold=_only_usage if _adds_usage(request) else None)
         return openai_usage.meter(request, head, self.read_whole)
 
-    @asynccontextmanager
-    async def relay(self, endpoint: Endpoint, request: NativeRequest, send: Sender) -> AsyncIterator[Opened]:
-        async with super().relay(endpoint, request, send) as opened:
-            yield _without_length(opened) if _adds_usage(request) else opened
-
 
 def _spliced(request: NativeRequest, model: str) -> bytes:
     """The body with the fields of the contract in it, for requests that came in by /v1."""
@@ -79,28 +72,18 @@ def _spliced(request: NativeRequest, model: str) -> bytes:
     if kind.lower().startswith("multipart/"):
         return splice.with_form_model(request.body, kind, model)
     body = splice.with_model(request.body, model)
-    return splice.with_usage_asked_for(body) if _adds_usage(request) else body
+    adds = _adds_usage(request) and openai_usage.is_streamed(body)
+    return splice.with_usage_asked_for(body) if adds else body
 
 
 def _adds_usage(request: NativeRequest) -> bool:
-    """Whether we ask for the usage at the end of a stream, and the caller does not."""
-    if request.model is None or request.path != CHAT or not openai_usage.is_streamed(request.body):
-        return False
-    return not openai_usage.asks_for_usage(request.body)
+    """Whether it is we who ask for the usage at the end of a stream, if it is one, and not the caller."""
+    return request.model is not None and request.path == CHAT and not openai_usage.asks_for_usage(request.body)
 
 
 def _only_usage(event: Event, chunk: Chunk) -> bool:
     """Whether an event is the one that is there only because we asked for usage: clients may index `choices[0]`."""
     return chunk.usage is not None and not document(event.data).get("choices")
-
-
-def _without_length(opened: Opened) -> Opened:
-    """A stream of which an event may be withheld is not as long as its vendor says."""
-    head = opened.head
-    if head is None or not _is_stream(dict(head.headers).get("content-type", "")):
-        return opened
-    headers = tuple((name, value) for name, value in head.headers if name != "content-length")
-    return replace(opened, head=replace(head, headers=headers))
 
 
 def _is_stream(content_type: str) -> bool:

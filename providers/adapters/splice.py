@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import orjson
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _MODEL_AND_VALUE = re.compile(rb'"model"\s*:\s*(' + _STRING + rb")")
 _MARKS = re.compile(_STRING + rb"|[{}\[\]:,]")
+_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 _BLANKS = b" \t\r\n"
 
 
@@ -39,16 +41,17 @@ def _with_include_usage(options: bytes) -> bytes:
 
 
 def _only_model(body: bytes) -> tuple[int, int] | None:
-    """Where the value of `model` is in a body that can hold one such field only: nearly all are so, and this is fast.
-
-    The field is then the only place with that text, and no other name can mean it, for there are no escaped letters.
-    """
-    lower = body.lower()
-    if lower.count(b'"model"') != 1 or b"\\u004" in lower or b"\\u006" in lower:
+    """Where the value of `model` is in a body with one place that can be it: nearly all are so, and this is fast."""
+    if len(_spelled("model").findall(body)) != 1 or _ESCAPED_LETTER.search(body):
         return None
     found = _MODEL_AND_VALUE.search(body)
-    # After a backslash the quote is part of a text.
-    return None if found is None or body[found.start() - 1] == ord("\\") else found.span(1)
+    return found.span(1) if found else None
+
+
+@lru_cache(maxsize=8)
+def _spelled(name: str) -> re.Pattern[bytes]:
+    """A name in quotes, in whatever letters. It begins with a plain quote, since that is what is found fast."""
+    return re.compile(('"' + "".join(f"[{sign}{sign.upper()}]" for sign in name) + '"').encode())
 
 
 def _with_field(body: bytes, name: str, changed: Callable[[bytes], bytes]) -> bytes:
@@ -58,7 +61,7 @@ def _with_field(body: bytes, name: str, changed: Callable[[bytes], bytes]) -> by
     """
     pieces: list[bytes] = []
     end = 0
-    for field, start, stop in _fields(body):
+    for field, start, stop in _fields(body) if _spelled(name).search(body) or _ESCAPED_LETTER.search(body) else ():
         if field.lower() == name:
             pieces += [body[end:start], changed(body[start:stop])]
             end = stop

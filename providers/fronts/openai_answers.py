@@ -4,6 +4,7 @@ Source: https://platform.openai.com/docs/api-reference/chat
 """
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -23,8 +24,12 @@ def chat_completion(call_id: str, said: Completion, used: Consumption) -> dict[s
     if said.reasoning:
         message["reasoning_content"] = said.reasoning
     if said.tool_calls:
-        message["tool_calls"] = [tool_call(call) for call in said.tool_calls]
-    choice = {"index": 0, "message": message, "finish_reason": said.finish_reason or "stop", "logprobs": None}
+        message["tool_calls"] = [
+            tool_call(replace(call, id=call.id or _tool_call_id(call_id, place)))
+            for place, call in enumerate(said.tool_calls)
+        ]
+    finish_reason = said.finish_reason or ("tool_calls" if said.tool_calls else "stop")
+    choice = {"index": 0, "message": message, "finish_reason": finish_reason, "logprobs": None}
     return {**_head(call_id, said.model, "chat.completion"), "choices": [choice], "usage": usage(used)}
 
 
@@ -32,24 +37,33 @@ class ChatStream:
     """A streamed answer, chunk by chunk. `with_usage`: whether the caller asked for the usage at its end."""
 
     def __init__(self, call_id: str, model: str, *, with_usage: bool) -> None:
+        self._call_id = call_id
         self._head = _head(call_id, model, "chat.completion.chunk")
+        self._usual_end = "stop"
         self._with_usage = with_usage
 
     def begin(self) -> bytes:
         return self._event({"role": "assistant", "content": ""})
 
     def chunk(self, chunk: Chunk) -> bytes:
+        if chunk.tool_calls:
+            self._usual_end = "tool_calls"
+            chunk = replace(chunk, tool_calls=tuple(map(self._with_id, chunk.tool_calls)))
         said = delta(chunk)
         return self._event(said) if said else b""
 
     def end(self, finish_reason: str | None, used: Consumption) -> bytes:
-        last = self._event({}, finish_reason or "stop")
+        last = self._event({}, finish_reason or self._usual_end)
         if self._with_usage:
             last += _encoded({**self._head, "choices": [], "usage": usage(used)})
         return last + b"data: [DONE]\n\n"
 
     def error(self, problem: Problem) -> bytes:
         return _encoded(openai_error(problem))
+
+    def _with_id(self, piece: ToolCallPiece) -> ToolCallPiece:
+        """The beginning of a tool call with an id, which its result must name; some vendors know none."""
+        return replace(piece, id=_tool_call_id(self._call_id, piece.index)) if piece.name and not piece.id else piece
 
     def _event(self, said: dict[str, Any], finish_reason: str | None = None) -> bytes:
         choice = {"index": 0, "delta": said, "logprobs": None, "finish_reason": finish_reason}
@@ -88,6 +102,10 @@ def usage(used: Consumption) -> dict[str, Any]:
 
 def _head(call_id: str, model: str, kind: str) -> dict[str, Any]:
     return {"id": f"chatcmpl-{call_id}", "object": kind, "created": int(time.time()), "model": model}
+
+
+def _tool_call_id(call_id: str, place: int) -> str:
+    return f"call_{call_id}_{place}"
 
 
 def _call_piece(piece: ToolCallPiece) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class Server:
     streams_sent: int = 0
     hung_up: int = 0
     connections: int = 0
+    hosts: Sequence[str] = ("127.0.0.1",)
     tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
@@ -97,7 +98,7 @@ class Server:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls))
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, self.hosts, self.port, ssl=self.tls))
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
