@@ -4,24 +4,28 @@ Checked when connecting, on the address that the connection then goes to, so a n
 second time gains nothing.
 """
 
+import errno
 import ipaddress
 import socket
 
+from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 from providers.errors import AddressRefused
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# What Python takes for global, or did in some version, and is not the internet.
+# All that was ever given out as addresses on the internet (https://www.iana.org/assignments/ipv6-address-space).
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+# What Python takes for global, or did in some version, and is not the internet:
+# https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry.
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(network)
     for network in (
-        "64:ff9b:1::/48",  # NAT64 for local use (RFC 8215)
-        "::/96",  # IPv4-compatible, deprecated (RFC 4291)
-        "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
-        "fec0::/10",  # site-local, deprecated (RFC 3879)
+        "192.0.0.0/24",  # protocol assignments (RFC 6890); a cloud's metadata service is at 192.0.0.192
+        "192.88.99.0/24",  # relays into 6to4, deprecated (RFC 7526)
         "168.63.129.16/32",  # a cloud platform's own services, seen from inside it
+        "3fff::/20",  # documentation (RFC 9637)
     )
 )
 
@@ -38,6 +42,8 @@ def is_public(address: str) -> bool:
             carried = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if carried is not None:
             return is_public(str(carried))
+        if ip not in _GLOBAL_UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
 
 
@@ -76,3 +82,15 @@ class PublicResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+def public_socket(found: AddrInfoType) -> socket.socket:
+    """A socket for one address that is about to be connected to: the last door, whatever led here.
+
+    Raises PermissionError, which the client library takes for a failed connection, like any OSError.
+    """
+    family, kind, protocol, _, address = found
+    host = str(address[0])
+    if not is_public(host):
+        raise PermissionError(errno.EACCES, f"{host} is no public address")
+    return socket.socket(family, kind, protocol)

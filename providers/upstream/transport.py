@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from providers.errors import (
@@ -27,7 +28,7 @@ from providers.errors import (
     UpstreamError,
 )
 from providers.types import Timeouts
-from providers.upstream.egress import PublicResolver, refuse_private_literal
+from providers.upstream.egress import PublicResolver, public_socket, refuse_private_literal
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
@@ -65,21 +66,24 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     """One pool of connections for one event loop.
 
     Parameters: private_network, whether addresses outside the public internet may be reached. Pools with and without
-    that right are never shared, since a pool hands out connections by host name.
+    that right are never shared, since a pool hands out connections by host name. resolver, who is asked what a name
+    means, once per connection; None is the system's.
 
     A request's time limits are taken from `request.extensions["timeouts"]`, a Timeouts.
     """
 
-    def __init__(self, *, private_network: bool) -> None:
+    def __init__(self, *, private_network: bool, resolver: AbstractResolver | None = None) -> None:
         self._private_network = private_network
+        self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
 
     def _open_session(self) -> aiohttp.ClientSession:
         connector = _Connector(
             limit=0,
             keepalive_timeout=_IDLE_KEPT,
-            resolver=None if self._private_network else PublicResolver(),
+            resolver=self._resolver if self._private_network else PublicResolver(self._resolver),
             ttl_dns_cache=_NAMES_KEPT,  # what is kept was checked when it was resolved
+            socket_factory=None if self._private_network else public_socket,
         )
         session = aiohttp.ClientSession(
             connector=connector,
@@ -99,8 +103,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         deadline = None if timeouts.total is None else clock() + timeouts.total
         if self._session is None:
             self._session = self._open_session()
-        if not self._private_network:
-            refuse_private_literal(request.url.host)
         connected = False
 
         def note_connected() -> None:
@@ -110,10 +112,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
         _when_connected.set(note_connected)  # instead of the last call's, when one task makes several
         try:
+            url = _as_it_is(str(request.url))
+            if not self._private_network:
+                refuse_private_literal(url.raw_host or "")  # as the one who connects reads it
             async with asyncio.timeout_at(_sooner(clock() + timeouts.connect, deadline)) as limit:
                 answer = await self._session.request(
                     request.method,
-                    _as_it_is(str(request.url)),
+                    url,
                     data=await request.aread() or None,
                     headers=_headers(request),
                     allow_redirects=False,

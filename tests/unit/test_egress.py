@@ -1,17 +1,13 @@
-"""The egress guard: which addresses are public, in whatever spelling, and that no connection is made to any other."""
+"""The egress guard: which addresses are public, in whatever spelling. What is connected to: test_egress_connect.py."""
 
-import asyncio
 import socket
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
-import httpx
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp import AddrInfoType
 
-from providers.errors import AddressRefused, UpstreamError
-from providers.upstream.egress import PublicResolver, is_public, refuse_private_literal
-from providers.upstream.transport import AiohttpTransport
+from providers.errors import AddressRefused
+from providers.upstream.egress import PublicResolver, is_public, public_socket, refuse_private_literal
+from tests.unit.resolvers import Answers
 
 PRIVATE = {
     "127.0.0.1": "loopback",
@@ -27,6 +23,9 @@ PRIVATE = {
     "100.64.0.1": "cgnat",
     "100.127.255.255": "cgnat-end",
     "192.0.0.1": "protocol-assignments",
+    "192.0.0.192": "metadata-in-protocol-assignments",
+    "192.88.99.1": "6to4-relay",
+    "100.100.100.200": "metadata-in-cgnat",
     "192.0.2.1": "documentation",
     "198.18.0.1": "benchmarking",
     "198.51.100.1": "documentation-2",
@@ -49,6 +48,12 @@ PRIVATE = {
     "100::1": "v6-discard",
     "2001:db8::1": "v6-documentation",
     "fec0::1": "v6-site-local",
+    "3fff::1": "v6-documentation-2",
+    "5f00::1": "v6-segment-routing",
+    "100:0:0:1::1": "v6-dummy",
+    "1fff:ffff::1": "before-global-unicast",
+    "4000::1": "after-global-unicast",
+    "2002:c000:c0::1": "6to4-metadata-in-protocol-assignments",
     "::127.0.0.1": "compatible-loopback",
     "::8.8.8.8": "compatible-is-deprecated",
     "::ffff:0:127.0.0.1": "translated-loopback",
@@ -81,6 +86,9 @@ PUBLIC = {
     "223.255.255.255": "before-multicast",
     "2606:4700:4700::1111": "v6",
     "2a00:1450:4001:80b::200e": "v6-2",
+    "2400:cb00:2048:1::c629:d7a2": "v6-3",
+    "192.0.1.1": "after-protocol-assignments",
+    "192.88.98.255": "before-6to4-relay",
     "::ffff:8.8.8.8": "mapped",
     "2002:808:808::1": "6to4",
     "64:ff9b::8.8.8.8": "nat64",
@@ -111,12 +119,19 @@ SPELLINGS = {
 }
 
 
+def address_info(address: str) -> AddrInfoType:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, 443))
+
+
 @pytest.mark.parametrize("address", PRIVATE, ids=PRIVATE.values())
 def test_not_public(address: str) -> None:
     assert not is_public(address)
     with pytest.raises(AddressRefused) as refused:
         refuse_private_literal(address)
     assert not refused.value.retryable
+    with pytest.raises(PermissionError):
+        public_socket(address_info(address))
 
 
 @pytest.mark.parametrize("address", PUBLIC, ids=PUBLIC.values())
@@ -124,6 +139,7 @@ def test_public(address: str) -> None:
     assert is_public(address)
     refuse_private_literal(address)
     refuse_private_literal(f"[{address}]")
+    public_socket(address_info(address)).close()
 
 
 @pytest.mark.parametrize("host", SPELLINGS, ids=SPELLINGS.values())
@@ -138,25 +154,6 @@ def test_other_spellings_are_refused(host: str) -> None:
 )
 def test_public_spellings_and_names_are_not_refused_here(host: str) -> None:
     refuse_private_literal(host)
-
-
-class Answers(AbstractResolver):
-    """A resolver that knows its answers beforehand."""
-
-    def __init__(self, *addresses: str) -> None:
-        self.addresses = addresses
-        self.closed = False
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
-            for address in self.addresses
-        ]
-
-    async def close(self) -> None:
-        self.closed = True
 
 
 @pytest.mark.parametrize(
@@ -174,11 +171,11 @@ class Answers(AbstractResolver):
 )
 async def test_one_private_answer_refuses_the_name(addresses: list[str]) -> None:
     with pytest.raises(AddressRefused):
-        await PublicResolver(Answers(*addresses)).resolve("rebound.example", 443)
+        await PublicResolver(Answers(addresses)).resolve("rebound.example", 443)
 
 
 async def test_public_answers_are_handed_over_as_they_came() -> None:
-    inner = Answers("8.8.8.8", "2606:4700:4700::1111")
+    inner = Answers(["8.8.8.8", "2606:4700:4700::1111"])
     resolver = PublicResolver(inner)
     found = await resolver.resolve("api.example.com", 443)
     assert [(one["hostname"], one["host"], one["port"]) for one in found] == [
@@ -187,95 +184,3 @@ async def test_public_answers_are_handed_over_as_they_came() -> None:
     ]
     await resolver.close()
     assert inner.closed
-
-
-@dataclass
-class Canary:
-    """Listens on every address of this machine that it can, and counts who comes."""
-
-    port: int = 0
-    connections: int = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        writer.close()
-
-
-@pytest.fixture
-async def canary() -> AsyncIterator[Canary]:
-    found = Canary()
-    listening = await asyncio.start_server(found.serve, "127.0.0.1", 0)
-    found.port = listening.sockets[0].getsockname()[1]
-    also = await asyncio.start_server(found.serve, "::1", found.port) if socket.has_dualstack_ipv6() else None
-    yield found
-    listening.close()
-    if also is not None:
-        also.close()
-
-
-async def call(host: str, canary: Canary, *, private_network: bool) -> int:
-    pool = AiohttpTransport(private_network=private_network)
-    try:
-        response = await pool.handle_async_request(httpx.Request("GET", f"http://{host}:{canary.port}/"))
-        await response.aclose()
-        return response.status_code
-    finally:
-        await pool.aclose()
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_the_canary_is_there_for_those_who_may(canary: Canary, host: str) -> None:
-    assert await call(host, canary, private_network=True) == 200
-    assert canary.connections == 1
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1",
-        "localhost",
-        "LOCALHOST",
-        "2130706433",
-        "0x7f000001",
-        "017700000001",
-        "0x7f.1",
-        "127.1",
-        "0",
-        "0.0.0.0",
-        "127.0.0.2",
-        "127。0。0。1",
-        "[::1]",
-        "[::]",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:7f00:1]",
-        "[::127.0.0.1]",
-        "[::ffff:0:127.0.0.1]",
-        "[64:ff9b::7f00:1]",
-        "[2002:7f00:1::]",
-    ],
-)
-async def test_nothing_is_sent_to_an_address_that_is_not_public(canary: Canary, host: str) -> None:
-    with pytest.raises(AddressRefused):
-        await call(host, canary, private_network=False)
-    assert canary.connections == 0
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1.", "localhost."])
-async def test_nor_to_what_may_mean_one_somewhere(canary: Canary, host: str) -> None:
-    with pytest.raises(UpstreamError):
-        await call(host, canary, private_network=False)
-    assert canary.connections == 0
-
-
-async def test_a_connection_of_the_private_pool_is_not_lent_to_the_public_one(canary: Canary) -> None:
-    private, public = AiohttpTransport(private_network=True), AiohttpTransport(private_network=False)
-    request = httpx.Request("GET", f"http://localhost:{canary.port}/")
-    response = await private.handle_async_request(request)
-    await response.aread()
-    await response.aclose()
-    with pytest.raises(AddressRefused):
-        await public.handle_async_request(request)
-    assert canary.connections == 1
-    await private.aclose()
-    await public.aclose()
