@@ -44,6 +44,7 @@ GATEWAY_ENCRYPTION_KEYS = secret_files.encryption_keys(VAR_DIR, may_make=not DAT
 # --- The gateway's own
 
 GATEWAY_VERSION = env.text("GATEWAY_VERSION", "0.1.0")
+DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the one limit is the next line's, and holds before Django sees a body
 GATEWAY_MAX_BODY_BYTES = env.whole_number("GATEWAY_MAX_BODY_BYTES", 32 * 1024 * 1024, at_least=1024)
 GATEWAY_SHUTDOWN_TIMEOUT = env.seconds("GATEWAY_SHUTDOWN_TIMEOUT", 30.0)
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import orjson
 
-from providers.adapters import addis_meters
+from providers.adapters import addis_fronts, addis_meters
 from providers.adapters.addis_chat import attachments, chat_body
 from providers.adapters.base import HttpAdapter
 from providers.adapters.bodies import parsed_url
@@ -41,6 +41,7 @@ class AddisAdapter(HttpAdapter):
     The vendor documents its streams as server-sent events and shows them as JSON lines too; either is read.
     """
 
+    translations = addis_fronts.FRONTS
     sent_headers = ("x-addis-",)
     returned_headers = ("x-addis-",)
     stream_types = ("text/event-stream", "application/x-ndjson", "application/ndjson", "application/json", "text/plain")

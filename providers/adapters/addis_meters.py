@@ -80,9 +80,14 @@ def _clip(body: bytes) -> Chunk:
 
 def _transcription(body: bytes) -> Chunk:
     """A transcription, which says how long it took the recording to be: `15s`."""
-    billed = mapping(_data(body).get("usage_metadata")).get("totalBilledDuration")
-    seconds = measure(billed.removesuffix("s") if isinstance(billed, str) else billed)
+    seconds = billed_seconds(_data(body))
     return Chunk(usage=None if seconds is None else Usage(measures={"audio_seconds": seconds}))
+
+
+def billed_seconds(transcription: Mapping[str, Any]) -> float | None:
+    """The length that a transcription was billed for; None where it does not say."""
+    billed = mapping(transcription.get("usage_metadata")).get("totalBilledDuration")
+    return measure(billed.removesuffix("s") if isinstance(billed, str) else billed)
 
 
 def _data(body: bytes) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ relayed is one path too: a relayed answer is a stream of chunks that carry the b
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -30,6 +30,7 @@ from providers.adapters.headers import (
 )
 from providers.adapters.meters import Decoded, Meter, Unread, summary
 from providers.adapters.streams import ServerSentEvents, StreamReader
+from providers.adapters.translation import Translation, translated_answer
 from providers.conversation import GenerateRequest
 from providers.errors import BrokenAnswer, RequestNotPossible, StatusError, Truncated
 from providers.sse import Event
@@ -73,8 +74,13 @@ class Adapter(Protocol):
         """Opens the answer to a request in the vendor's own wire format, to be passed on as it is.
 
         The last chunk has `end` set, and `flaw` where the answer was an error or not whole. Raises UpstreamError, and
-        RequestNotPossible for what the vendor must not be asked.
+        RequestNotPossible for what the vendor must not be asked. A request in another format, if `translates` says so,
+        is answered in that; there an error answer is raised.
         """
+        ...
+
+    def translates(self, request: NativeRequest) -> bool:
+        """Whether a native request in another vendor's wire format can be relayed in this one's words."""
         ...
 
     def named_model(self, request: NativeRequest) -> str:
@@ -128,6 +134,12 @@ class HttpAdapter(ABC):
     sent_headers: tuple[str, ...] = ()  # beginnings of the vendor's own headers that pass from caller to vendor
     returned_headers: tuple[str, ...] = ()  # and back
 
+    translations: Mapping[tuple[str, str], Translation] = {}  # of requests in other wire formats: by format and path
+
+    def translates(self, request: NativeRequest) -> bool:
+        """Whether a native request in another vendor's wire format can be relayed in this one's words."""
+        return (request.wire, request.path) in self.translations
+
     def build_native(self, endpoint: Endpoint, request: NativeRequest) -> httpx.Request:
         """The request to relay: as it came, to the vendor's address and with the provider's key."""
         headers = passing(request.headers.items(), SENT, (*SENT_PREFIXES, *self.sent_headers))
@@ -171,7 +183,8 @@ class HttpAdapter(ABC):
     async def _rewritten(self, request: NativeRequest, response: httpx.Response) -> Opened:
         received = await read_raw(response, LARGEST_ANSWER)
         body = self.rewritten(request, unpacked(received, response.headers.get("content-encoding", "")))
-        return Opened(_whole(body), _without(self._head(response, body), "content-length", "content-encoding"))
+        chunk = Chunk(raw=body, usage=Usage(), end=True)
+        return Opened(_only(chunk), _without(self._head(response, body), "content-length", "content-encoding"))
 
     @asynccontextmanager
     async def answer(self, endpoint: Endpoint, request: GenerateRequest, send: Sender) -> AsyncIterator[Opened]:
@@ -182,11 +195,22 @@ class HttpAdapter(ABC):
 
     @asynccontextmanager
     async def relay(self, endpoint: Endpoint, request: NativeRequest, send: Sender) -> AsyncIterator[Opened]:
-        async with send(endpoint, self.build_native(endpoint, request), relayed=True) as response:
+        translation = self.translations.get((request.wire, request.path))
+        translated = translation and translation(endpoint, request)
+        request = translated.request if translated else request
+        async with send(endpoint, self.build_native(endpoint, request), relayed=translated is None) as response:
+            if (
+                translated and translated.answer
+            ):  # an error has been raised, as its shape would be strange to the caller
+                meter = self.meter(endpoint, request, response)
+                chunk, kind = await translated_answer(translated.answer, meter, response)
+                yield Opened(_only(chunk), Head(200, (("content-type", kind),)))
+                return
             if response.is_error:
                 body = await read_raw(response)
                 self._refuse_quoted_key(endpoint, response, body)
-                yield Opened(_refusal(response.status_code, body), self._head(response, body))
+                refusal = Chunk(raw=body, end=True, flaw=StatusError(response.status_code, "relayed"))
+                yield Opened(_only(refusal), self._head(response, body))
                 return
             if self.rewrites(request, response):
                 yield await self._rewritten(request, response)
@@ -258,12 +282,8 @@ def _without(head: Head, *names: str) -> Head:
     return Head(head.status, tuple((name, value) for name, value in head.headers if name not in names))
 
 
-async def _whole(body: bytes) -> AsyncGenerator[Chunk, None]:
-    yield Chunk(raw=body, usage=Usage(), end=True)
-
-
-async def _refusal(status: int, body: bytes) -> AsyncGenerator[Chunk, None]:
-    yield Chunk(raw=body, end=True, flaw=StatusError(status, "relayed"))
+async def _only(chunk: Chunk) -> AsyncGenerator[Chunk, None]:
+    yield chunk
 
 
 async def _relayed(

@@ -28,6 +28,9 @@ class EchoAdapter:
     def relay(self, endpoint: Endpoint, request: NativeRequest, send: Sender) -> AbstractAsyncContextManager[Opened]:
         raise RequestNotPossible(f"Provider '{endpoint.name}' has no API of its own. Use /api/generate or /v1.")
 
+    def translates(self, request: NativeRequest) -> bool:
+        return False
+
     def named_model(self, request: NativeRequest) -> str:
         return ""
 

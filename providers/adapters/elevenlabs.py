@@ -8,6 +8,7 @@ import re
 import httpx
 import orjson
 
+from providers.adapters import elevenlabs_fronts
 from providers.adapters.base import HttpAdapter
 from providers.adapters.bodies import parsed_url
 from providers.adapters.json_values import document, measure
@@ -22,6 +23,7 @@ _MODEL = re.compile(rb'(?:"model_id"\s*:\s*"|name="model_id"\r\n\r\n)([\w.-]{1,2
 class ElevenLabsAdapter(HttpAdapter):
     """No text is generated here: what ElevenLabs has is reached by its own API."""
 
+    translations = elevenlabs_fronts.FRONTS
     returned_headers = (
         "character-cost",
         "current-concurrent-requests",

@@ -14,13 +14,14 @@ from collections.abc import Mapping
 import httpx
 import orjson
 
-from providers.adapters import fal_targets
+from providers.adapters import fal_fronts, fal_targets
 from providers.adapters.base import HttpAdapter
 from providers.adapters.bodies import parsed_url
 from providers.adapters.fal_targets import DEFAULT_TARGETS, Kind
-from providers.adapters.headers import passing
+from providers.adapters.headers import passing, without_credentials
 from providers.adapters.json_values import document, measure, sequence
 from providers.adapters.meters import Document, Events, Meter, Unread
+from providers.errors import BrokenAnswer
 from providers.types import Chunk, Endpoint, NativeRequest, Usage
 
 _FREE_WITH_KEY = "https://api.fal.ai/v1/models/pricing?endpoint_id=fal-ai/flux/dev"
@@ -31,6 +32,7 @@ _HOST_FIRST = re.compile(r"/((?:[a-z0-9-]+\.)+[a-z]+)(/.*)?", re.IGNORECASE)
 class FalAdapter(HttpAdapter):
     """No text is generated here: what fal has is reached by its own API."""
 
+    translations = fal_fronts.FRONTS
     sent_headers = ("x-fal-",)
     returned_headers = ("x-fal-",)
 
@@ -81,18 +83,24 @@ class FalAdapter(HttpAdapter):
     def rewrites(self, request: NativeRequest, head: httpx.Response) -> bool:
         """Whether the answer names addresses that the caller would follow past the gateway."""
         kind = fal_targets.kind_of(request.method, _target(request) or "")
-        return "x-fal-target-url" not in request.headers and kind in {Kind.SUBMIT, Kind.STATUS}
+        is_json = head.headers.get("content-type", "").lower().startswith("application/json")
+        return is_json and "x-fal-target-url" not in request.headers and kind in {Kind.SUBMIT, Kind.STATUS}
 
     def rewritten(self, request: NativeRequest, body: bytes) -> bytes:
         """A queue's answer with the gateway's addresses for fal's."""
         answer = document(body)
+        if not answer.keys() & set(_ADDRESSES):
+            return body
         return orjson.dumps({name: self._ours(request, name, value) for name, value in answer.items()})
 
     @staticmethod
     def _ours(request: NativeRequest, name: str, value: object) -> object:
         if name not in _ADDRESSES or not isinstance(value, str):
             return value
-        url = httpx.URL(value)
+        try:
+            url = httpx.URL(value)
+        except httpx.InvalidURL as error:
+            raise BrokenAnswer("an address that is none") from error
         return f"{request.origin}/queue.fal.run{url.raw_path.decode('ascii')}"
 
 
@@ -101,7 +109,7 @@ def _target(request: NativeRequest) -> str | None:
     named = request.headers.get("x-fal-target-url")
     if named is not None or request.path in {"", "/"}:
         return named
-    query = f"?{request.query}" if request.query else ""
+    query = f"?{query}" if (query := without_credentials(request.query)) else ""
     host = _HOST_FIRST.fullmatch(request.path)
     return f"https://{request.path[1:]}{query}" if host else f"https://fal.run{request.path}{query}"
 

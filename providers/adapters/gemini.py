@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 import httpx
 import orjson
 
-from providers.adapters import gemini_answer, gemini_content, openai_usage
+from providers.adapters import gemini_answer, gemini_content, gemini_fronts, openai_usage
 from providers.adapters.base import HttpAdapter, Opened, Sender
 from providers.adapters.bodies import parsed_url
 from providers.adapters.gemini_answer import Reading
@@ -39,6 +39,7 @@ class _Stream(ServerSentEvents):
 class GeminiAdapter(HttpAdapter):
     """POST {base_url}/{version}/models/{model}:generateContent, and all else below base_url as it comes."""
 
+    translations = gemini_fronts.FRONTS
     sent_headers = ("x-goog-api-client",)
 
     def credentials(self, endpoint: Endpoint) -> dict[str, str]:
@@ -76,6 +77,12 @@ class GeminiAdapter(HttpAdapter):
     async def answer(self, endpoint: Endpoint, request: GenerateRequest, send: Sender) -> AsyncIterator[Opened]:
         with _refusals_of_the_key():
             async with super().answer(endpoint, request, send) as opened:
+                yield opened
+
+    @asynccontextmanager
+    async def relay(self, endpoint: Endpoint, request: NativeRequest, send: Sender) -> AsyncIterator[Opened]:
+        with _refusals_of_the_key():
+            async with super().relay(endpoint, request, send) as opened:
                 yield opened
 
     async def probe(self, endpoint: Endpoint, send: Sender) -> None:

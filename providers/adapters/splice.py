@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import orjson
 
+from providers.adapters.forms import parts_of
+
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _MODEL_AND_VALUE = re.compile(rb'"model"\s*:\s*(' + _STRING + rb")")
 _MARKS = re.compile(_STRING + rb"|[{}\[\]:,]")
@@ -104,37 +106,8 @@ def with_form_model(body: bytes, content_type: str, model: str) -> bytes:
     return body[:start] + model.encode() + body[end:]
 
 
-# RFC 2046 section 5.1.1 for boundaries, RFC 7578 section 4.2 for the names of parts.
-_BOUNDARY = re.compile(r';\s*boundary\s*=\s*("(?:[^"\\]|\\.)+"|[^\s;"]+)', re.IGNORECASE)
-_DISPOSITION = re.compile(rb"\r\ncontent-disposition:([^\r]*)", re.IGNORECASE)
-_PARAMETER = re.compile(rb';\s*([^\s=;]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
-
-
 def _model_parts(body: bytes, content_type: str) -> Iterator[tuple[int, int]]:
     """Where in a multipart form the values of parts named `model` begin and end."""
-    boundaries = _BOUNDARY.findall(content_type)
-    if len(boundaries) != 1:
-        return
-    mark = b"--" + _unquoted(boundaries[0].encode("latin-1", "replace"))
-    start = body.find(mark)
-    while start >= 0:
-        end = body.find(b"\r\n" + mark, start)
-        blank = body.find(b"\r\n\r\n", start, end)
-        if end >= 0 and blank >= 0 and b"model" in _part_names(body[start : blank + 2]):
-            yield blank + 4, end
-        start = end + 2 if end >= 0 else -1
-
-
-def _part_names(head: bytes) -> list[bytes]:
-    """The names that a part's header gives it: one, if it is well-formed."""
-    unfolded = re.sub(rb"\r\n[ \t]+", b" ", head)
-    return [
-        _unquoted(value.strip())
-        for disposition in _DISPOSITION.findall(unfolded)
-        for name, value in _PARAMETER.findall(disposition)
-        if name.lower() == b"name"
-    ]
-
-
-def _unquoted(value: bytes) -> bytes:
-    return re.sub(rb"\\(.)", rb"\1", value[1:-1]) if value.startswith(b'"') else value
+    for part in parts_of(body, content_type):
+        if b"model" in part.names:
+            yield part.start, part.end
