@@ -45,6 +45,8 @@ def test_a_cut_encoding_is_a_cut_answer() -> None:
 class Counting:
     """A meter that counts what it sees."""
 
+    withholds = False
+
     def __init__(self) -> None:
         self.size = self.largest = 0
 

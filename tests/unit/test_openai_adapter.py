@@ -218,7 +218,9 @@ def delta(text: str | None = None, **more: Any) -> dict[str, Any]:
         pytest.param({"usage": USAGE}, Chunk(usage=Usage(19, 10)), id="usage-choices-missing"),
         pytest.param({"choices": [], "prompt_filter_results": [{}]}, Chunk(), id="filter-results-first"),
         pytest.param({"choices": [{"delta": None, "finish_reason": "stop"}]}, Chunk("", "stop"), id="delta-null"),
-        pytest.param({"choices": [{"delta": {"content": None, "reasoning_content": "h"}}]}, Chunk(reasoning="h"), id="reasoning"),
+        pytest.param(
+            {"choices": [{"delta": {"content": None, "reasoning_content": "h"}}]}, Chunk(reasoning="h"), id="reasoning"
+        ),
         pytest.param({"choices": [{"finish_reason": "stop"}]}, Chunk("", "stop"), id="delta-missing"),
     ],
 )
