@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from accounts import ledger
 from accounts.ledger import Admission, AttemptRecord, Consumption, Hold
@@ -126,10 +126,10 @@ class Answer:
         self.model = self.model or self._first.model
 
     def _asked(self, planned: PlannedAttempt) -> AbstractAsyncContextManager[Opened]:
-        """The request in the form that the provider takes: relayed where it speaks the caller's wire format."""
+        """The request in the form that the provider takes: as it came where the adapter knows what to do with that."""
         endpoint, native = planned.endpoint, self._wanted.native
         adapter = adapter_for(endpoint.type)
-        if native is not None and native.wire in {"", endpoint.wire}:
+        if native is not None and (native.wire in {"", endpoint.wire} or adapter.translates(native)):
             return adapter.relay(
                 endpoint, native if native.model is None else replace(native, model=planned.model), send
             )
@@ -225,20 +225,6 @@ class Answer:
             return Consumption()
         output = -(-self._relayed_bytes // _BYTES_PER_TOKEN)
         return Consumption(-(-self._wanted.prompt_bytes // _BYTES_PER_TOKEN), output, estimated=True)
-
-    def usage(self) -> dict[str, Any]:
-        """What was used, in the kit's words; OpenAI's details only where they say something."""
-        used = self.consumption
-        usage: dict[str, Any] = {
-            "prompt_tokens": used.input,
-            "completion_tokens": used.output,
-            "total_tokens": used.input + used.output,
-        }
-        if used.cached:
-            usage["prompt_tokens_details"] = {"cached_tokens": used.cached}
-        if used.reasoning:
-            usage["completion_tokens_details"] = {"reasoning_tokens": used.reasoning}
-        return {**usage, "estimated": True} if used.estimated else usage
 
     async def __aenter__(self) -> Self:
         return self

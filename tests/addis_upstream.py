@@ -4,6 +4,7 @@ Without one it answers in an envelope and streams server-sent events. `flat` and
 `error` at a name's end break a stream after two words.
 """
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 from tests.vendors.server import LEAK, Answer, Arrived, Vendor, as_json, sse
 
 WORDS = ["ሰላም", " እንዴት", " ነህ", "?"]
+AUDIO = b"RIFF\x00\x00\x00\x00WAVE" + bytes(range(256)) * 8
 USAGE = {"prompt_token_count": 11, "candidates_token_count": 6, "total_token_count": 17}
 CAMEL_USAGE = {"promptTokenCount": 11, "candidatesTokenCount": 6, "totalTokenCount": 17}
 
@@ -50,11 +52,26 @@ class AddisUpstream(Vendor):
             return as_json({**answer, "finish_reason": "stop", "usage_metadata": CAMEL_USAGE})
         return as_json({"status": "success", "data": {**answer, "finish_reason": "STOP", "usage_metadata": USAGE}})
 
+    def speak(self, arrived: Arrived) -> Answer:
+        """What cannot be spoken is told inside a success, as the vendor's older paths do."""
+        if arrived.json["text"] == "error":
+            return as_json({"status": "error", "error": {"code": "TTS_FAILED", "message": LEAK}})
+        if arrived.json["text"] == "status":
+            return self.error(429, "RATE_LIMITED")
+        return as_json({"audio": f"data:audio/wav;base64,{base64.b64encode(AUDIO).decode()}"})
+
+    def hear(self, arrived: Arrived) -> Answer:
+        language = json.loads(arrived.form["request_data"])["language_code"]
+        used = {"totalBilledDuration": "15s", "requestId": "r1"}
+        return as_json({"status": "success", "data": {"transcription": f"In {language}", "usage_metadata": used}})
+
     def spent(self, arrived: Arrived) -> Answer:
         return as_json({"data": {"balance": 5, "currency": "ETB"}})
 
     routes: ClassVar[Mapping[str, Callable[..., Answer]]] = {
         "POST /api/v1/chat_generate": chat,
+        "POST /api/v1/audio": speak,
+        "POST /api/v2/stt": hear,
         "GET /api/v1/voice/usage": spent,
     }
 

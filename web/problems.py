@@ -111,7 +111,7 @@ def _upstream_status(error: providers.StatusError) -> Problem:
             "The provider refuses the key that the gateway has for it. Whoever administers the gateway must replace it."
         )
     elif error.status == HTTPStatus.NOT_FOUND:
-        message = "The provider knows no such model or path. Check the model's name."
+        message = "The provider knows no such model, voice or path. Check the names."
     else:
         message = f"The provider failed with status {error.status}."
     return Problem(502, "GENERATION_ERROR", message, headers=_retry_after(error.retry_after))

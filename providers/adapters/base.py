@@ -199,9 +199,7 @@ class HttpAdapter(ABC):
         translated = translation and translation(endpoint, request)
         request = translated.request if translated else request
         async with send(endpoint, self.build_native(endpoint, request), relayed=translated is None) as response:
-            if (
-                translated and translated.answer
-            ):  # an error has been raised, as its shape would be strange to the caller
+            if translated and translated.answer:
                 meter = self.meter(endpoint, request, response)
                 chunk, kind = await translated_answer(translated.answer, meter, response)
                 yield Opened(_only(chunk), Head(200, (("content-type", kind),)))

@@ -28,7 +28,7 @@ def embeddings(endpoint: Endpoint, request: NativeRequest) -> Translated:
     asked = fields_of(request, "input", "dimensions", "encoding_format")
     texts = _texts(asked.get("input"))
     encoding = asked.get("encoding_format") or "float"
-    if encoding not in {"float", "base64"}:
+    if encoding not in ("float", "base64"):
         raise RequestNotPossible("`encoding_format` must be `float` or `base64`.")
     size = a_count("dimensions", asked.get("dimensions"))
     model = (request.model or "").removeprefix("models/")

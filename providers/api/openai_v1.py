@@ -1,7 +1,7 @@
 """The OpenAI-compatible front: /v1/chat/completions and its neighbours.
 
 A provider that speaks OpenAI's wire format is relayed to, with `model` and the wish for usage put into the body; for
-any other, chat completions are translated, and the rest has no translation.
+any other, chat completions are translated, and of the rest what its adapter has words for.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
@@ -51,7 +51,7 @@ async def chat_completions(request: ASGIRequest, principal: Principal) -> HttpRe
 
 
 def relayed(path: str, surface: str) -> Callable[..., Coroutine[Any, Any, HttpResponseBase]]:
-    """A view for a path that only providers of this wire format have."""
+    """A view for a path that providers of this wire format have, and those whose adapters translate it."""
 
     @vendor_view(_SHAPE, "POST")
     async def relay(request: ASGIRequest, principal: Principal) -> HttpResponseBase:

@@ -12,7 +12,10 @@ from tests.vendors.server import LEAK, Answer, Arrived, Vendor, as_json, sse
 
 UNITS = "1.5"
 APP = "fal-ai/flux"  # with a sub-path, `fal-ai/flux/dev`, which the queue's addresses drop
-RESULT = {"images": [{"url": "https://v3.fal.media/files/a/b.png", "width": 512, "height": 512}], "seed": 42}
+RESULT: dict[str, Any] = {
+    "images": [{"url": "https://v3.fal.media/files/a/b.png", "width": 512, "height": 512}],
+    "seed": 42,
+}
 UPLOAD = {"upload_url": "https://v3.fal.media/upload/1", "file_url": "https://v3.fal.media/files/a/1.png"}
 STAGES = ["IN_QUEUE", "IN_PROGRESS", "COMPLETED"]
 
@@ -82,7 +85,8 @@ class Fal(Vendor):
     def _result(self, wanted: dict[str, Any]) -> Answer:
         """A model refuses an input without `prompt`, in the shape of models, not of the platform."""
         if "prompt" in wanted:
-            return as_json(RESULT, x_fal_billable_units=UNITS)
+            pictures = RESULT["images"] * wanted.get("num_images", 1)
+            return as_json({**RESULT, "images": pictures}, x_fal_billable_units=UNITS)
         unset = {"loc": ["body", "prompt"], "msg": "Field required", "type": "missing", "input": wanted}
         return as_json({"detail": [unset]}, 422, x_fal_retryable="false")
 

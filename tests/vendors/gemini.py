@@ -20,6 +20,7 @@ USAGE = {
 }
 ARGUMENTS = {"city": "Addis Ababa", "days": 2}
 MODEL = "gemini-scripted-1"
+VECTOR = [0.5, -0.25, 0.125]
 _ERRORS = {
     400: "INVALID_ARGUMENT",
     403: "PERMISSION_DENIED",
@@ -59,6 +60,18 @@ class Gemini(Vendor):
     def count_tokens(self, arrived: Arrived, model: str) -> Answer:
         return self._refused(arrived, model) or as_json({"totalTokens": 13})
 
+    def embed(self, arrived: Arrived, model: str) -> Answer:
+        """A vector for each text. A model named `counted` says what it used, as not all do."""
+        if fault := self.fault(model):
+            return fault
+        asked = arrived.json["requests"]
+        if any(one["model"] != f"models/{model}" or not one["content"]["parts"][0]["text"] for one in asked):
+            return self.error(400, "* BatchEmbedContentsRequest.requests: invalid")
+        answer: dict[str, Any] = {
+            "embeddings": [{"values": VECTOR[: one.get("outputDimensionality")]} for one in asked]
+        }
+        return as_json({**answer, "usageMetadata": {"promptTokenCount": 9}} if model == "counted" else answer)
+
     def models(self, arrived: Arrived) -> Answer:
         return as_json({"models": [_model(MODEL)]})
 
@@ -75,6 +88,7 @@ class Gemini(Vendor):
         "POST /v1(?:beta)?/models/([^/:]+):generateContent": generate,
         "POST /v1(?:beta)?/models/([^/:]+):streamGenerateContent": stream,
         "POST /v1(?:beta)?/models/([^/:]+):countTokens": count_tokens,
+        "POST /v1(?:beta)?/models/([^/:]+):batchEmbedContents": embed,
         "GET /v1(?:beta)?/models": models,
         "GET /v1(?:beta)?/models/([^/:]+)": model,
     }
