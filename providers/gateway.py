@@ -18,7 +18,7 @@ from accounts.ledger import Admission, AttemptRecord, Consumption, Hold
 from accounts.models import CallState
 from accounts.principal import Principal
 from providers import directory, routing
-from providers.adapters.base import Opened
+from providers.adapters.contract import Opened
 from providers.adapters.registry import adapter_for
 from providers.completion import Completion, completion
 from providers.errors import (

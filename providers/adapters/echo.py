@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import orjson
 
-from providers.adapters.base import Opened, Sender
+from providers.adapters.contract import Opened, Sender
 from providers.conversation import GenerateRequest, Picture
 from providers.errors import RequestNotPossible
 from providers.types import Chunk, Endpoint, NativeRequest, ToolCallPiece, Usage

@@ -12,8 +12,9 @@ import httpx
 import orjson
 
 from providers.adapters import gemini_answer, gemini_content, gemini_fronts, openai_usage
-from providers.adapters.base import HttpAdapter, Opened, Sender
+from providers.adapters.base import HttpAdapter
 from providers.adapters.bodies import parsed_url
+from providers.adapters.contract import Opened, Sender
 from providers.adapters.gemini_answer import Reading
 from providers.adapters.meters import Document, Events, Meter, Unread
 from providers.adapters.openai import OpenAIAdapter

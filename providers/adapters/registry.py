@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 
-from providers.adapters.base import Adapter
+from providers.adapters.contract import Adapter
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from providers.adapters.base import Sender
+from providers.adapters.contract import Sender
 from providers.adapters.gemini import GeminiAdapter
 from providers.conversation import GenerateRequest, Message
 from providers.errors import StatusError
