@@ -1,13 +1,15 @@
 """The ASGI application: two lanes in one wrapper. Runs under `manage.py serve`, daphne, uvicorn and granian alike."""
 
 import os
+from typing import TYPE_CHECKING
 
 from django.core.asgi import get_asgi_application
 
-from proxyproject.request_log import ASGIApplication, Receive, RequestLog, Scope, Send
+if TYPE_CHECKING:
+    from proxyproject.request_log import ASGIApplication, Receive, Scope, Send
 
 
-def build_application() -> ASGIApplication:
+def build_application() -> "ASGIApplication":
     """Loads Django and puts the two lanes behind the request log and the body limit."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxyproject.settings")
     site_lane = get_asgi_application()
@@ -18,10 +20,11 @@ def build_application() -> ASGIApplication:
     from proxyproject.forwarded import TrustedProxies
     from proxyproject.gateway_lane import GatewayLane
     from proxyproject.gateway_urls import is_gateway_path
+    from proxyproject.request_log import RequestLog
 
     gateway_lane = GatewayLane()
 
-    async def lanes(scope: Scope, receive: Receive, send: Send) -> None:
+    async def lanes(scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})  # there is no socket to talk to yet
             return

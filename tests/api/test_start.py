@@ -126,3 +126,17 @@ def test_bootstrap_is_harmless_the_second_time(gateway: Gateway) -> None:
     before = gateway.rows("select count(*) from accounts_user")
     assert "nothing was made" in gateway.manage("bootstrap")
     assert gateway.rows("select count(*) from accounts_user") == before
+
+
+def test_other_servers_can_load_the_application(tmp_path: Path) -> None:
+    """They import it by name, before anybody has said which settings there are."""
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import proxyproject.asgi"],
+        cwd=ROOT,
+        env=environment | {"VAR_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert loaded.returncode == 0, loaded.stderr
