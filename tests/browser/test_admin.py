@@ -66,7 +66,7 @@ def test_keys_go_in_are_used_and_never_come_out(admin: Person, gateway: Gateway,
     assert {arrived.headers["authorization"] for arrived in upstream.requests} == {f"Bearer {two}"}
 
     admin.press("History")
-    admin.go("/admin/providers/provider/")
+    admin.go("/admin/providers/provider/?q=rotating")
     expect(admin.page.locator("tr", has_text="rotating")).to_contain_text(f"…{two[-4:]}")
 
     history = str(gateway.rows("SELECT object_repr, change_message FROM django_admin_log"))
@@ -117,7 +117,7 @@ def test_what_is_wrong_is_told_without_a_word_from_upstream(admin: Person, upstr
     assert admin.page.url == address
     assert LEAK not in admin.seen[-1]
 
-    admin.go("/admin/providers/provider/")
+    admin.go("/admin/providers/provider/?q=refusing")
     admin.page.locator("tr", has_text="refusing").locator("input[name=_selected_action]").check()
     admin.page.get_by_label("Action:").select_option("test_connection")
     admin.press("Go")
