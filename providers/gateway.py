@@ -39,6 +39,7 @@ logger = logging.getLogger("gateway.calls")
 
 CLIENT_LEFT = "the client left"  # with this message the lane cancels what it serves; the server cancels without
 _BYTES_PER_TOKEN = 4  # for estimates only: what was relayed when the vendor's own count is missing
+_MOST_UNREAD = 512 * 1024  # bytes that are taken for words where nothing could be read; no model writes more at a time
 _LAST_READ_SECONDS = 0.25  # how long a finished answer's connection may take to become reusable
 
 
@@ -64,8 +65,10 @@ async def open_answer(principal: Principal, wanted: Wanted, *, request_id: str, 
 
 
 def _as_asked(planned: PlannedAttempt, native: NativeRequest) -> PlannedAttempt:
-    """An attempt at a request that is relayed untouched: the model is what the request says."""
-    return replace(planned, model=adapter_for(planned.endpoint.type).named_model(native))
+    """An attempt at a request that is relayed untouched: the model is what the request says. Raises ModelNotFound."""
+    named = adapter_for(planned.endpoint.type).named_model(native)
+    routing.check_named_model(planned.endpoint, native, named)
+    return replace(planned, model=named)
 
 
 class Answer:
@@ -89,7 +92,7 @@ class Answer:
         self._chunks: AsyncIterator[Chunk] | None = None
         self._first: Chunk | None = None
         self._usage: Usage | None = None
-        self._relayed_bytes = 0
+        self._relayed_bytes = self._unread_bytes = 0
         self._finished = False
         self._failure: BaseException | None = None
         self._closed = False
@@ -113,6 +116,8 @@ class Answer:
         self._attempt = planned
         self._started = time.monotonic()
         self._first_byte_ms = None
+        self.head = self.finish_reason = self._usage = self._first = self._chunks = None
+        self._relayed_bytes = self._unread_bytes = 0
         self.provider, self.model = planned.endpoint.name, planned.model
 
     async def _open_attempt(self, planned: PlannedAttempt) -> None:
@@ -124,6 +129,9 @@ class Answer:
             raise Truncated("an answer without a single chunk") from None
         self._first_byte_ms = round((time.monotonic() - self._started) * 1000)
         self.model = self.model or self._first.model
+        if self._first.flaw is not None and self.head is None:
+            self._note(self._first)
+            raise self._first.flaw
 
     def _asked(self, planned: PlannedAttempt) -> AbstractAsyncContextManager[Opened]:
         """The request in the form that the provider takes: as it came where the adapter knows what to do with that."""
@@ -173,6 +181,7 @@ class Answer:
     def _note(self, chunk: Chunk) -> None:
         self._relayed_bytes += len(chunk.text.encode()) + len(chunk.reasoning.encode())
         self._relayed_bytes += sum(len(piece.arguments.encode()) for piece in chunk.tool_calls)
+        self._unread_bytes = chunk.unread
         self._finished = chunk.end and chunk.flaw is None
         self._failure = chunk.flaw or self._failure
         self.finish_reason = chunk.finish_reason or self.finish_reason
@@ -210,7 +219,7 @@ class Answer:
             key_hint=self._attempt.endpoint.key_hint,
             state=state,
             status=error.status if isinstance(error, StatusError) else None,
-            consumption=self.consumption,
+            consumption=self._consumption(error),
             first_byte_ms=self._first_byte_ms,
             duration_ms=round((time.monotonic() - self._started) * 1000),
         )
@@ -218,12 +227,19 @@ class Answer:
     @property
     def consumption(self) -> Consumption:
         """What the vendor reported; else an estimate, if the vendor was asked and did not refuse."""
+        return self._consumption(self._failure)
+
+    def _consumption(self, failure: BaseException | None) -> Consumption:
+        """What the present attempt used. A report out of the middle of an answer leaves out what came after it."""
+        relayed = self._relayed_bytes or min(self._unread_bytes, _MOST_UNREAD)
+        output = -(-relayed // _BYTES_PER_TOKEN)
         if (used := self._usage) is not None:
-            tokens = (used.input, used.output, used.cached, used.cache_write, used.reasoning)
-            return Consumption(*tokens, used.measures or None, estimated=used.estimated)
-        if self._attempt is None or isinstance(self._failure, NotSent | StatusError | RequestNotPossible):
+            whole = self._finished or (self.head is None and self._came_whole)
+            said = used.output if whole else max(used.output, output)
+            tokens = (used.input, said, used.cached, used.cache_write, used.reasoning)
+            return Consumption(*tokens, used.measures or None, estimated=used.estimated or not whole)
+        if self._attempt is None or isinstance(failure, NotSent | StatusError | RequestNotPossible):
             return Consumption()
-        output = -(-self._relayed_bytes // _BYTES_PER_TOKEN)
         return Consumption(-(-self._wanted.prompt_bytes // _BYTES_PER_TOKEN), output, estimated=True)
 
     async def __aenter__(self) -> Self:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from providers.errors import ModelNotFound, ProviderNotFound, ProviderUnavailable, RequestNotPossible
-from providers.types import ByModel, ByName, ByType, Endpoint, Wanted
+from providers.types import ByModel, ByName, ByType, Endpoint, NativeRequest, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,21 @@ def _check_model(endpoint: Endpoint, model: str, *, by_model: bool) -> None:
             raise ModelNotFound(model)
         known = ", ".join(endpoint.models[:10])
         raise RequestNotPossible(f"Provider '{endpoint.name}' has no model of that name. It has: {known}.")
+
+
+def check_named_model(endpoint: Endpoint, request: NativeRequest, named: str) -> None:
+    """Holds a request that is relayed untouched against the provider's models. Raises ModelNotFound.
+
+    Parameters: named, the model that its adapter finds in it; one without is for the vendor to judge. What follows up
+    on a run, which is never a POST, may name the beginning of a model's path only, as fal's addresses do.
+    """
+    if not endpoint.models:
+        return
+    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise RequestNotPossible(f"Provider '{endpoint.name}' has a list of models. Send the body without encoding.")
+    follows_up = request.method != "POST" and any(model.startswith(f"{named}/") for model in endpoint.models)
+    if named and named not in endpoint.models and not follows_up:
+        raise ModelNotFound(named)
 
 
 def _choose(wanted: Wanted, providers: Mapping[str, Endpoint]) -> tuple[Endpoint, str, str]:

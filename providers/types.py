@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from posixpath import normpath
 from typing import Any
+from urllib.parse import unquote
 
 from providers.conversation import GenerateRequest
 from providers.errors import UpstreamError
@@ -26,6 +28,16 @@ class NativeRequest:
     body: bytes = field(default=b"", repr=False)
     model: str | None = None
     origin: str = ""
+
+    @property
+    def plain_path(self) -> str:
+        """The path in the one spelling that it is recognized by; what is sent is `path`.
+
+        Unquoted, without parameters (`;x`), repeated slashes, dot segments and a slash at the end: servers take all of
+        those for the same place, so what is metered must not depend on them.
+        """
+        plain = "/".join(segment.partition(";")[0] for segment in unquote(self.path).split("/"))
+        return normpath(f"/{plain.strip('/')}").rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +122,8 @@ class Chunk:
     """A piece of an answer, whole answers included. `end`: nothing of the answer comes after it.
 
     finish_reason: stop, length, tool_calls or content_filter. raw: in a relayed answer the bytes for the caller; then
-    the rest is what was read along. flaw: in a relayed answer what was wrong with it.
+    the rest is what was read along. flaw: what was wrong with a relayed answer, or with one that came whole and says
+    what it used all the same. unread: how many bytes of text have passed by now without having been read.
     """
 
     text: str = ""
@@ -122,6 +135,7 @@ class Chunk:
     tool_calls: tuple[ToolCallPiece, ...] = ()
     raw: bytes = b""
     flaw: UpstreamError | None = None
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)

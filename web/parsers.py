@@ -23,6 +23,12 @@ from rest_framework.request import Request
 from web.problems import InvalidRequest
 
 _DEEPEST = 100  # levels; what goes in must come out again, and the encoder stops at 254
+# Everything is read in the one loop that serves all, so what takes long to read is refused. Counted are values; the
+# most that a vendor takes at once is 300,000 tokens, to be embedded
+# (https://platform.openai.com/docs/api-reference/embeddings/create). A picture is one value, however large.
+_MOST_VALUES = 350_000
+_MOST_MARKS = 1_000_000  # the same before reading: bytes that may begin a value, those inside texts included
+_MARKS = b",[{"
 
 
 class JSONBodyParser(BaseParser):
@@ -37,23 +43,39 @@ class JSONBodyParser(BaseParser):
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """A body as strict JSON, an object at the top. Raises InvalidRequest for anything else."""
+    """A body as strict JSON, an object at the top, not too deep and not of too many values.
+
+    Raises InvalidRequest for anything else.
+    """
+    marks = len(body) - len(body.translate(None, _MARKS))
+    if marks > _MOST_MARKS:
+        raise InvalidRequest(f"The body has more than {_MOST_MARKS} commas and brackets. Send less at once.")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"The body is not valid JSON (line {error.lineno}, column {error.colno}).") from None
     if not isinstance(value, dict):
         raise InvalidRequest("The body must be a JSON object.")
-    if _is_deeper(value, _DEEPEST):
-        raise InvalidRequest(f"The body is nested more than {_DEEPEST} levels deep.")
+    if marks >= _DEEPEST:  # no fewer can be too deep, or too many
+        _refuse_excess(value)
     return value
 
 
-def _is_deeper(value: Any, levels: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    inner = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_is_deeper(item, levels - 1) for item in inner)
+def _refuse_excess(value: Any) -> None:
+    """Raises InvalidRequest for what is nested too deeply or has too many values. Goes level by level."""
+    level, seen = [value], 0
+    for _ in range(_DEEPEST):
+        deeper: list[Any] = []
+        for item in level:
+            seen += len(item)
+            if seen > _MOST_VALUES:
+                raise InvalidRequest(f"The body has more than {_MOST_VALUES} values. Send less at once.")
+            inner = item.values() if isinstance(item, dict) else item
+            deeper += [one for one in inner if isinstance(one, dict | list)]
+        if not deeper:
+            return
+        level = deeper
+    raise InvalidRequest(f"The body is nested more than {_DEEPEST} levels deep.")
 
 
 class MultipartBodyParser(BaseParser):

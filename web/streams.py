@@ -5,6 +5,9 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
+# The beginnings of the types whose reader waits for each piece; a file or audio may be cached and buffered.
+_READ_AS_THEY_COME = ("text/event-stream", "application/x-ndjson", "application/ndjson", "application/jsonl")
+
 
 class ReleasedStream(StreamingHttpResponse):
     """A stream together with what must happen after it.
@@ -21,5 +24,10 @@ class ReleasedStream(StreamingHttpResponse):
         super().__init__(parts, content_type=content_type)
         self.parts = parts
         self.release = release
-        self["Cache-Control"] = "no-cache"
-        self["X-Accel-Buffering"] = "no"
+        self.pass_at_once(content_type)
+
+    def pass_at_once(self, content_type: str) -> None:
+        """Asks proxies to hold nothing back, where it is of events or lines. The vendor's Cache-Control stays."""
+        if content_type.lower().startswith(_READ_AS_THEY_COME):
+            self.headers.setdefault("Cache-Control", "no-cache")
+            self["X-Accel-Buffering"] = "no"

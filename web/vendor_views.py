@@ -17,7 +17,8 @@ P = ParamSpec("P")
 VendorView = Callable[Concatenate[ASGIRequest, Principal, P], Coroutine[Any, Any, HttpResponseBase]]
 View = Callable[Concatenate[ASGIRequest, P], Coroutine[Any, Any, HttpResponseBase]]
 
-_ANY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# Not TRACE, whose answer repeats the request and with it the provider's key (RFC 9110 section 9.3.8).
+_ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 # What only one vendor's clients send, in the order in which it is looked for.
 _TELLING_HEADERS = {
@@ -35,8 +36,10 @@ def vendor_view(
     """Makes a view that knows who calls and whose errors have a vendor's shape.
 
     Parameters: wire, the name of that shape, or what finds it for a request and the view's arguments, which is asked
-    once the caller is known; methods, those that are allowed, any where none is given.
+    once the caller is known; methods, those that are allowed; where none is given, all that are relayed.
     """
+
+    allowed = methods or _ANY_METHOD
 
     def decorate(view: VendorView[P]) -> View[P]:
         @functools.wraps(view)
@@ -49,13 +52,13 @@ def vendor_view(
                     raise NoCredential
                 if not isinstance(wire, str):
                     shape = await wire(request, kwargs)
-                if methods and request.method not in methods:
-                    raise MethodNotAllowed(methods)
+                if request.method not in allowed:
+                    raise MethodNotAllowed(allowed)
                 return await view(request, principal, *args, **kwargs)
             except Exception as error:
                 return vendor_errors.response_for(error, shape or _telling(headers))
 
-        cast(Any, answer).vendor_methods = methods or _ANY_METHOD  # for the schema
+        cast(Any, answer).vendor_methods = allowed  # for the schema
         return answer
 
     return decorate

@@ -90,9 +90,9 @@ class AddisAdapter(HttpAdapter):
             yield _chunk(answer, end=event.name == "done" or answer.get("is_last_chunk") is True)
 
     def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
-        if request.method == "POST" and request.path.rstrip("/") == _CHAT:
+        if request.method == "POST" and request.plain_path == _CHAT:
             return addis_meters.chat(request, head, self.read_whole, self.read_event)
-        return addis_meters.other(request, head)
+        return addis_meters.other(request, head, lambda answer: _usage(_metadata(answer)))
 
 
 def _url(endpoint: Endpoint, path: str) -> httpx.URL:
@@ -114,7 +114,7 @@ def _chunk(answer: Mapping[str, Any], *, end: bool = False) -> Chunk:
     return Chunk(
         said or text(mapping(answer.get("delta")).get("content")),
         _FINISHED.get(finished.upper(), "stop") if finished or end else None,
-        _usage(answer.get("usage_metadata") or answer.get("usageMetadata")),
+        _usage(_metadata(answer)),
         str(answer.get("modelVersion") or ""),
         end,
         tool_calls=tuple(_call(place, an_object(call)) for place, call in enumerate(calls)),
@@ -127,6 +127,10 @@ def _call(place: int, call: Mapping[str, Any]) -> ToolCallPiece:
     if isinstance(arguments, dict):
         arguments = orjson.dumps(arguments).decode()
     return ToolCallPiece(place, text(call.get("id")), text(function.get("name")), text(arguments))
+
+
+def _metadata(answer: Mapping[str, Any]) -> Any:
+    return answer.get("usage_metadata") or answer.get("usageMetadata")
 
 
 def _usage(reported: Any) -> Usage | None:

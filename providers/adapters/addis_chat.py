@@ -73,6 +73,10 @@ def _refuse_unknown(endpoint: Endpoint, request: GenerateRequest) -> None:
     for name, meaningless in _UNKNOWN.items():
         if getattr(request, name) not in meaningless:
             raise RequestNotPossible(f"Provider '{endpoint.name}' has no `{name}`. Leave it out.")
+    if not all(isinstance(part, Text) for m in request.messages if m.role == "system" for part in m.parts):
+        raise RequestNotPossible(
+            f"Provider '{endpoint.name}' takes only text in a system message. Move the rest to a user's."
+        )
     if request.temperature is not None and request.temperature > 1:
         raise RequestNotPossible(f"Provider '{endpoint.name}' takes a `temperature` between 0 and 1.")
     if request.stream and request.tools:

@@ -4,13 +4,14 @@ Source: https://platform.addisassistant.com/docs and its OpenAPI document there,
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import orjson
 
 from providers.adapters.json_values import document, mapping, measure
-from providers.adapters.meters import Document, Meter, Unread, summary
+from providers.adapters.meters import Document, Meter, Reported, Unread, summary
 from providers.adapters.streams import EventLines
 from providers.errors import BrokenAnswer, Truncated
 from providers.sse import Event
@@ -30,23 +31,26 @@ def chat(
     streamed = _kind(head).startswith(("text/event-stream", "application/x-ndjson", "application/ndjson"))
     if streamed or _object(_asked(request).get("generation_config")).get("stream") is True:
         return _Lines(read_event)
-    return Document(read_whole)
+    return Document(read_whole, textual=True)
 
 
-def other(request: NativeRequest, head: httpx.Response) -> Meter:
-    """Who reads any other answer along; what is neither speech nor a transcription costs nothing here."""
-    path = request.path.rstrip("/")
+def other(
+    request: NativeRequest, head: httpx.Response, read_usage: Callable[[Mapping[str, Any]], Usage | None]
+) -> Meter:
+    """Who reads any other answer along; what is neither speech nor a transcription costs what it says it does."""
+    path = request.plain_path
     if request.method != "POST":
         return Unread(Usage())
     if path.endswith("/v1/audio"):  # which reports nothing
-        return Unread(Usage(measures={"characters": float(len(str(_asked(request).get("text", ""))))}))
+        characters = float(len(str(_asked(request).get("text", ""))))
+        return Unread(Usage(measures={"characters": characters}, estimated=True))
     if path.endswith("/voice/generations/stream") and head.headers.get("x-addis-audio-protocol") == "mp3-frames-v1":
         return _Frames()
     if path.endswith(("/voice/generations", "/voice/generations/stream")):
         return Document(_clip)
     if path.endswith("/stt"):
         return Document(_transcription)
-    return Unread(Usage())
+    return Reported(head, read_usage)
 
 
 def _object(value: Any) -> Mapping[str, Any]:
@@ -101,8 +105,10 @@ class _Lines:
     """For a chat's stream, in server-sent events or in JSON lines."""
 
     withholds = False
+    textual = True
 
     def __init__(self, read: Callable[[Event], Iterator[Chunk]]) -> None:
+        self._unread = 0
         self._read = read
         self._reader = EventLines()
         self._finished = False
@@ -114,7 +120,7 @@ class _Lines:
     def finish(self) -> Chunk:
         last = self._said(self._reader.finish(), b"")
         flaw = self._flaw or (None if self._finished else Truncated("the stream ended without its end mark"))
-        return Chunk(last.text, last.finish_reason, last.usage, last.model, end=True, flaw=flaw)
+        return replace(last, end=True, flaw=flaw)
 
     def _said(self, events: Iterator[Event], raw: bytes) -> Chunk:
         said: list[Chunk] = []
@@ -126,7 +132,8 @@ class _Lines:
                 self._flaw = flaw
         whole = summary(said)
         self._finished = self._finished or whole.end or whole.finish_reason is not None
-        return Chunk(whole.text, whole.finish_reason, whole.usage, whole.model, tool_calls=whole.tool_calls, raw=raw)
+        self._unread += len(raw) if self._flaw is not None else 0
+        return replace(whole, end=False, raw=raw, unread=self._unread)
 
 
 class _Frames:
@@ -135,7 +142,7 @@ class _Frames:
     Source: `mp3-frames-v1` in https://platform.addisassistant.com/docs/capabilities/text-to-speech/streaming
     """
 
-    withholds = False
+    withholds = textual = False
 
     def __init__(self) -> None:
         self._length = b""  # the beginning of a frame's length

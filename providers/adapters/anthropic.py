@@ -16,7 +16,7 @@ from providers.adapters.anthropic_usage import usage
 from providers.adapters.base import HttpAdapter
 from providers.adapters.bodies import parsed_url
 from providers.adapters.json_values import an_object, document, text
-from providers.adapters.meters import Document, Events, Meter, Unread
+from providers.adapters.meters import Document, Events, Meter, Reported, Unread
 from providers.conversation import GenerateRequest
 from providers.errors import BrokenAnswer, RequestNotPossible
 from providers.sse import Event
@@ -87,13 +87,13 @@ class AnthropicAdapter(HttpAdapter):
         return StreamedMessage().read
 
     def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
-        if request.method != "POST" or request.path.rstrip("/") != MESSAGES:
-            return Unread(
-                Usage()
-            )  # lists, files and the counting of tokens are free; batches report when they are done
+        if request.method != "POST":
+            return Unread(Usage())
+        if request.plain_path != MESSAGES:  # files and the counting of tokens are free; batches report when done
+            return Reported(head, lambda answer: usage(answer.get("usage")))
         if head.headers.get("content-type", "").lower().startswith("text/event-stream"):
             return Events(self.event_reader())
-        return Document(self.read_whole)
+        return Document(self.read_whole, textual=True)
 
 
 def _call(index: int, block: Mapping[str, Any]) -> ToolCallPiece:

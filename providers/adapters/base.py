@@ -1,6 +1,5 @@
 """An adapter for a vendor behind HTTP: what all of those share, round the pure functions that are its own."""
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -8,8 +7,7 @@ from itertools import chain
 
 import httpx
 
-from providers.adapters import splice
-from providers.adapters.bodies import LARGEST_ANSWER, body_pieces, outgoing, parsed_url, raw_pieces, read_body, read_raw
+from providers.adapters.bodies import body_pieces, outgoing, raw_pieces, read_body, read_raw
 from providers.adapters.codings import unpacked
 from providers.adapters.contract import Opened, Sender
 from providers.adapters.headers import (
@@ -22,7 +20,9 @@ from providers.adapters.headers import (
     true_encoding,
     without_credentials,
 )
+from providers.adapters.key_watch import KeyWatch, quotes
 from providers.adapters.meters import Decoded, Meter, Unread, summary
+from providers.adapters.named_models import named_model
 from providers.adapters.streams import ServerSentEvents, StreamReader
 from providers.adapters.translation import Translation, translated_answer
 from providers.conversation import GenerateRequest
@@ -30,7 +30,7 @@ from providers.errors import BrokenAnswer, RequestNotPossible, StatusError, Trun
 from providers.sse import Event
 from providers.types import Chunk, Endpoint, Head, NativeRequest, Usage
 
-_MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
+_LARGEST_REWRITTEN = 8 * 1024 * 1024  # bytes; a run's logs are in it
 
 
 class HttpAdapter(ABC):
@@ -88,18 +88,14 @@ class HttpAdapter(ABC):
         query = f"?{query}" if (query := without_credentials(request.query)) else ""
         return outgoing(
             request.method,
-            parsed_url(f"{endpoint.base_url.rstrip('/')}{request.path}{query}"),
+            f"{endpoint.base_url.rstrip('/')}{request.path}{query}",
             [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers],
             self.native_body(request),
         )
 
     def named_model(self, request: NativeRequest) -> str:
         """The model that a native request names, for the ledger; empty where it names none."""
-        kind = request.headers.get("content-type", "")
-        if kind.startswith("multipart/"):
-            return splice.form_model(request.body, kind)
-        named = _MODEL.search(request.body)
-        return named[1].decode("utf-8", "replace") if named else ""
+        return named_model(request.headers.get("content-type", ""), request.body)
 
     def native_body(self, request: NativeRequest) -> bytes:
         """The body to relay: as it came, unless `request.model` says otherwise."""
@@ -121,11 +117,14 @@ class HttpAdapter(ABC):
         """What the caller gets for such an answer. Raises BrokenAnswer."""
         return body
 
-    async def _rewritten(self, request: NativeRequest, response: httpx.Response) -> Opened:
-        received = await read_raw(response, LARGEST_ANSWER)
+    async def _rewritten(self, endpoint: Endpoint, request: NativeRequest, response: httpx.Response) -> Opened:
+        received = await read_raw(response, _LARGEST_REWRITTEN)
         body = self.rewritten(request, unpacked(received, response.headers.get("content-encoding", "")))
+        KeyWatch(endpoint.key).check(body)
         chunk = Chunk(raw=body, usage=Usage(), end=True)
-        return Opened(_only(chunk), _without(self._head(response, body), "content-length", "content-encoding"))
+        return Opened(
+            _only(chunk), _without(self._head(endpoint, response, body), "content-length", "content-encoding")
+        )
 
     @asynccontextmanager
     async def answer(self, endpoint: Endpoint, request: GenerateRequest, send: Sender) -> AsyncIterator[Opened]:
@@ -143,43 +142,52 @@ class HttpAdapter(ABC):
             if translated and translated.answer:
                 meter = self.meter(endpoint, request, response)
                 chunk, kind = await translated_answer(translated.answer, meter, response)
+                KeyWatch(endpoint.key).check(chunk.raw)
                 yield Opened(_only(chunk), Head(200, (("content-type", kind),)))
                 return
             if response.is_error:
                 body = await read_raw(response)
                 self._refuse_quoted_key(endpoint, response, body)
                 refusal = Chunk(raw=body, end=True, flaw=StatusError(response.status_code, "relayed"))
-                yield Opened(_only(refusal), self._head(response, body))
+                yield Opened(_only(refusal), self._head(endpoint, response, body))
                 return
             if self.rewrites(request, response):
-                yield await self._rewritten(request, response)
+                yield await self._rewritten(endpoint, request, response)
                 return
             pieces = raw_pieces(response)
             first = await anext(pieces, b"")
-            head = self._head(response, first)
+            watch = KeyWatch(endpoint.key)
+            watch.check(first)
+            head = self._head(endpoint, response, first)
             meter = self.meter(endpoint, request, response)
             if meter.withholds:
                 head = _without(head, "content-length")
             if (codings := true_encoding(response.headers, first)) and not isinstance(meter, Unread):
                 meter = Decoded(meter, codings)
-            chunks = _relayed(first, pieces, meter, response.headers.get("content-length"))
+                head = _without(head, "content-encoding") if meter.withholds else head
+            chunks = _relayed(first, pieces, meter, watch, response.headers.get("content-length"))
             async with aclosing(chunks):
                 yield Opened(chunks, head)
 
-    def _head(self, response: httpx.Response, beginning: bytes) -> Head:
+    def _head(self, endpoint: Endpoint, response: httpx.Response, beginning: bytes) -> Head:
+        watch = KeyWatch(endpoint.key)
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers.raw]
         kept = passing(headers, RETURNED | RENAMED.keys(), (*RETURNED_PREFIXES, *self.returned_headers))
         encoding = true_encoding(response.headers, beginning)
         return Head(
             response.status_code,
-            tuple((RENAMED.get(n, n), value) for n, value in kept if n != "content-encoding" or encoding),
+            tuple(
+                (RENAMED.get(n, n), value)
+                for n, value in kept
+                if (n != "content-encoding" or encoding) and not watch.finds(value.encode("latin-1"))
+            ),
         )
 
     def _refuse_quoted_key(self, endpoint: Endpoint, response: httpx.Response, body: bytes) -> None:
         """An error that is about the gateway's key, or quotes it, is not for the caller."""
         plain = unpacked(body, response.headers.get("content-encoding", ""))
         key = endpoint.key.encode()
-        if self.refuses_key(response.status_code, plain) or (key and (key in plain or key in body)):
+        if self.refuses_key(response.status_code, plain) or quotes(plain, key) or quotes(body, key):
             raise StatusError(401, f"a refusal of the key, as status {response.status_code}")
 
     async def probe(self, endpoint: Endpoint, send: Sender) -> None:
@@ -226,13 +234,20 @@ async def _only(chunk: Chunk) -> AsyncGenerator[Chunk, None]:
 
 
 async def _relayed(
-    first: bytes, pieces: AsyncIterator[bytes], meter: Meter, announced: str | None
+    first: bytes, pieces: AsyncIterator[bytes], meter: Meter, watch: KeyWatch, announced: str | None
 ) -> AsyncGenerator[Chunk, None]:
-    """A relayed answer as chunks. Where the first piece is all that was announced, it is the only one."""
+    """A relayed answer as chunks. Where the first piece is all that was announced, it is the only one.
+
+    Raises BrokenAnswer before a piece that would complete the provider's key.
+    """
     if announced == str(len(first)):
         yield summary((meter.feed(first), meter.finish()))
         return
-    yield meter.feed(first)
+    begun = watch.passed(first)
+    yield meter.feed(begun) if begun or not first else Chunk()
     async for piece in pieces:
-        yield meter.feed(piece)
+        if passed := watch.passed(piece):
+            yield meter.feed(passed)
+    if watch.held:
+        yield meter.feed(watch.held)
     yield meter.finish()

@@ -1,5 +1,6 @@
 """Bodies of answers, whole and as they arrive, decoded or as they are."""
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from functools import lru_cache
 
@@ -9,6 +10,7 @@ from providers.errors import BrokenAnswer, ConnectFailed
 
 LARGEST_ANSWER = 64 * 1024 * 1024  # bytes of an answer that is read whole
 LARGEST_REFUSAL = 1024 * 1024  # bytes of an error's body
+_VISIBLE = re.compile(r"[!-~]+")
 
 
 @lru_cache(maxsize=1024)
@@ -20,13 +22,22 @@ def parsed_url(url: str) -> httpx.URL:
         raise ConnectFailed(f"{url} is no address: {error}") from error
 
 
-def outgoing(
-    method: str, url: httpx.URL, headers: Sequence[tuple[bytes, bytes]], content: bytes | None
-) -> httpx.Request:
-    """A request with these headers and no other: what httpx would add, host and length, the client library adds too."""
-    request = httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content or b""))
+def outgoing(method: str, url: str, headers: Sequence[tuple[bytes, bytes]], content: bytes | None) -> httpx.Request:
+    """A request with these headers and no other: what httpx would add, host and length, the client library adds too.
+
+    Its address leaves as it is written here, if it is all visible ASCII: httpx escapes some of that. Raises
+    ConnectFailed.
+    """
+    parsed = parsed_url(url)
+    request = httpx.Request(method, parsed, headers=headers, stream=httpx.ByteStream(content or b""))
+    if url != str(parsed) and _VISIBLE.fullmatch(url) and url.startswith(_origin(parsed)):
+        request.extensions["target"] = url
     request.read()
     return request
+
+
+def _origin(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
 async def read_body(response: httpx.Response) -> bytes:
@@ -64,9 +75,9 @@ def raw_pieces(response: httpx.Response) -> AsyncIterator[bytes]:
 
 async def read_raw(response: httpx.Response, most: int = LARGEST_REFUSAL) -> bytes:
     """The whole body, of an error if `most` does not say otherwise, as it is. Raises BrokenAnswer when it is larger."""
-    body = b""
+    body = bytearray()
     async for piece in raw_pieces(response):
         body += piece
         if len(body) > most:
             raise BrokenAnswer("a body that is larger than any that is accepted")
-    return body
+    return bytes(body)

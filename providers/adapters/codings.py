@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 _WINDOW = 64 * 1024  # bytes that are decoded at a time
 _ALWAYS = 1024 * 1024  # bytes that anything may grow to
+_LARGEST = 16 * 1024 * 1024  # bytes that a body which is unpacked whole may grow to
 _GROWTH = 100  # times its size that more than that may grow to; JSON grows by 20
 _WITH_HEADER = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's numbers for what it shall expect
 _BARE = -15  # what some servers mean by deflate
@@ -20,12 +21,13 @@ class Unreadable(Exception):
 class Unpacker:
     """Takes one or several encodings away, a piece at a time.
 
-    Parameters: codings, the value of a Content-Encoding header.
+    Parameters: codings, the value of a Content-Encoding header; most, bytes that it may grow to in all.
     """
 
-    def __init__(self, codings: str) -> None:
-        self._names = [name for part in codings.split(",") if (name := part.strip().lower()) not in {"", "identity"}]
+    def __init__(self, codings: str, most: int | None = None) -> None:
+        self._names = _named(codings)
         self._names.reverse()  # what was done last comes off first
+        self._left = most
         self._decoders: list[zlib._Decompress | None] = [None] * len(self._names)
         self._room = _ALWAYS
 
@@ -50,7 +52,9 @@ class Unpacker:
         while more:
             plain = decoder.decompress(piece, _WINDOW)
             self._room -= len(plain)
-            if self._room < 0:
+            if self._left is not None:
+                self._left -= len(plain)
+            if self._room < 0 or (self._left is not None and self._left < 0):
                 raise Unreadable("out of all proportion")
             piece = decoder.unconsumed_tail
             more = bool(piece) or len(plain) == _WINDOW
@@ -66,9 +70,18 @@ class Unpacker:
         return decoder
 
 
+def _named(codings: str) -> list[str]:
+    return [name for part in codings.split(",") if (name := part.strip().lower()) not in {"", "identity"}]
+
+
+def known(codings: str) -> bool:
+    """Whether all of these encodings can be taken away here, if the body is what they say."""
+    return set(_named(codings)) <= _WITH_HEADER.keys()
+
+
 def unpacked(body: bytes, codings: str) -> bytes:
-    """A whole body without its content encodings; as it is, where they cannot be taken away."""
+    """A whole body without its content encodings; as it is, where they cannot be taken away or too much comes out."""
     try:
-        return Unpacker(codings).feed(body)
+        return Unpacker(codings, _LARGEST).feed(body)
     except Unreadable:
         return body

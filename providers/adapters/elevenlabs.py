@@ -48,9 +48,9 @@ class ElevenLabsAdapter(HttpAdapter):
         return named[1].decode("ascii", "replace") if named else ""
 
     def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
-        if request.method == "POST" and _TRANSCRIPTION.fullmatch(request.path):
+        if request.method == "POST" and _TRANSCRIPTION.fullmatch(request.plain_path):
             return Document(_transcription)
-        if request.method != "POST" or not _PER_CHARACTER.match(request.path):
+        if request.method != "POST" or not _PER_CHARACTER.match(request.plain_path):
             return Unread(Usage())
         cost = measure(head.headers.get("character-cost"))
         if cost is not None:

@@ -13,8 +13,8 @@ import orjson
 from providers.adapters.json_values import an_object, document, sequence
 from providers.adapters.openai_media import JSON, WIRE, fields_of
 from providers.adapters.translation import Said, Translated, Translation, in_json
+from providers.asked import a_count, a_string
 from providers.errors import BrokenAnswer, RequestNotPossible
-from providers.fronts.values import a_count, a_string
 from providers.types import Endpoint, NativeRequest
 
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")

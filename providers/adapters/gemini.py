@@ -6,17 +6,17 @@ Source: https://ai.google.dev/api
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import httpx
 import orjson
 
-from providers.adapters import gemini_answer, gemini_content, gemini_fronts, openai_usage
+from providers.adapters import gemini_answer, gemini_content, gemini_fronts
 from providers.adapters.base import HttpAdapter
 from providers.adapters.bodies import parsed_url
 from providers.adapters.contract import Opened, Sender
 from providers.adapters.gemini_answer import Reading
-from providers.adapters.meters import Document, Events, Meter, Unread
+from providers.adapters.meters import Document, Events, Meter, Reported, Unread
 from providers.adapters.openai import OpenAIAdapter
 from providers.adapters.streams import ServerSentEvents, StreamReader
 from providers.conversation import GenerateRequest
@@ -92,21 +92,23 @@ class GeminiAdapter(HttpAdapter):
 
     def named_model(self, request: NativeRequest) -> str:
         """The model stands in the path; only what speaks OpenAI's format has it in the body."""
-        named = _MODEL.search(unquote(request.path))
+        named = _MODEL.search(request.plain_path)
         return named[1] if named else super().named_model(request)
 
     def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
-        path = unquote(request.path)
-        verb = path.rpartition(":")[2] if request.method == "POST" else ""
+        if request.method != "POST":
+            return Unread(Usage())
+        path = request.plain_path
+        verb = path.rpartition(":")[2]
         if verb in {"generateContent", "streamGenerateContent"}:
             reading = Reading(relayed=True)
             streamed = head.headers.get("content-type", "").lower().startswith("text/event-stream")
-            return Events(reading.event) if streamed else Document(reading.document)
+            return Events(reading.event) if streamed else Document(reading.document, textual=True)
         if verb in {"embedContent", "batchEmbedContents"}:
             return Document(gemini_answer.embedding)
         if "/openai/" in path:  # https://ai.google.dev/gemini-api/docs/openai
-            return openai_usage.meter(request, head, OpenAIAdapter().read_whole)
-        return Unread(Usage())
+            return OpenAIAdapter().meter(endpoint, request, head)
+        return Reported(head, lambda answer: gemini_answer.usage(answer.get("usageMetadata")))
 
     def refuses_key(self, status: int, body: bytes) -> bool:
         """An invalid key is a 400 like any other, but for its reason."""

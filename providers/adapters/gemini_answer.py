@@ -59,8 +59,15 @@ class Reading:
         return self.pieces(event.data)
 
     def whole(self, body: bytes) -> Chunk:
-        """The answer in a whole body."""
-        chunk = summary(self.pieces(body))
+        """The answer in a whole body. With `flaw` if the model failed to write it and used tokens all the same."""
+        said: list[Chunk] = []
+        try:
+            said.extend(self.pieces(body))
+        except BrokenAnswer as flaw:
+            if (used := summary(said)).usage is None:
+                raise
+            return replace(used, end=True, flaw=flaw)
+        chunk = summary(said)
         if chunk.finish_reason is None and not (chunk.text or chunk.reasoning or chunk.tool_calls):
             raise BrokenAnswer("an answer without candidates")
         return replace(chunk, end=True)

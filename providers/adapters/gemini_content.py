@@ -115,6 +115,7 @@ def _contents(endpoint: Endpoint, request: GenerateRequest) -> list[dict[str, An
     contents: list[dict[str, Any]] = []
     names: dict[str, str] = {}  # of the functions that were called so far, by the call's id
     for message in request.messages:
+        _refuse_in_system(endpoint, message)
         parts = [] if message.role == "system" else list(_parts(endpoint, message, names))
         if not parts:
             continue
@@ -127,6 +128,14 @@ def _contents(endpoint: Endpoint, request: GenerateRequest) -> list[dict[str, An
         for turn in contents:
             _sign(turn["parts"])
     return contents
+
+
+def _refuse_in_system(endpoint: Endpoint, message: Message) -> None:
+    """Instructions are words: https://ai.google.dev/api/generate-content takes text only in a systemInstruction."""
+    if message.role == "system" and not all(isinstance(part, Text) for part in message.parts):
+        raise RequestNotPossible(
+            f"Provider '{endpoint.name}' takes only text in a system message. Move the rest to a user's."
+        )
 
 
 def _sign(parts: list[dict[str, Any]]) -> None:

@@ -15,9 +15,9 @@ from providers.adapters.gemini_answer import usage
 from providers.adapters.json_values import an_object, document, mapping, sequence
 from providers.adapters.openai_media import JSON, WIRE, fields_of
 from providers.adapters.translation import Said, Translated, Translation, in_json
+from providers.asked import a_count
 from providers.errors import BrokenAnswer, RequestNotPossible
-from providers.fronts.sizes import text_size
-from providers.fronts.values import a_count
+from providers.sizes import text_size
 from providers.types import Endpoint, NativeRequest
 
 _BYTES_PER_TOKEN = 4  # for estimates only, as everywhere in the gateway

@@ -2,6 +2,7 @@
 
 So a caller's credentials and cookies never reach a vendor, and a vendor's cookies, account names and redirects never
 reach a caller. Hop-by-hop headers (RFC 9110 section 7.6.1) are on neither list. Credentials in a query go the same way.
+`Date` is written by our own server.
 """
 
 from codecs import getincrementaldecoder
@@ -39,7 +40,6 @@ RETURNED = frozenset(
         "content-length",
         "content-range",
         "content-type",
-        "date",
         "etag",
         "expires",
         "last-modified",

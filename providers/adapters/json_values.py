@@ -28,6 +28,13 @@ def text(value: Any) -> str:
     return value or ""
 
 
+def pieces_of_text(value: Any) -> str:
+    """Text, or the text of a list of objects that have it. Raises BrokenAnswer for anything else."""
+    if isinstance(value, list):
+        return "".join(text(an_object(piece).get("text")) for piece in value)
+    return text(value)
+
+
 def an_object(value: Any) -> Mapping[str, Any]:
     """An object. Raises BrokenAnswer for anything else."""
     if not isinstance(value, dict):

@@ -4,22 +4,30 @@ A meter is fed the pieces of an answer as they pass and says of each what the ca
 thing that it may hold back is an event that the caller did not ask for.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
-from providers.adapters.codings import Unpacker, Unreadable
+import httpx
+
+from providers.adapters.codings import Unpacker, Unreadable, known
+from providers.adapters.json_values import document
 from providers.errors import BrokenAnswer, Truncated
 from providers.sse import Event, EventReader
 from providers.types import Chunk, Usage
 
 _LARGEST_DOCUMENT = 16 * 1024 * 1024  # bytes of a document that are kept for reading; of a larger one, nothing is
+_WRAPPERS = ("response", "message", "data")  # what some answers and events have their usage in
 
 
 class Meter(Protocol):
-    """Sees every piece of a relayed answer. `withholds`: the caller may get less of it than came."""
+    """Sees every piece of a relayed answer.
+
+    withholds: the caller may get less of it than came. textual: where it cannot be read, its length is what is known.
+    """
 
     withholds: bool
+    textual: bool
 
     def feed(self, piece: bytes) -> Chunk:
         """What the caller gets of this piece (`raw`), with what it says."""
@@ -37,6 +45,7 @@ class Unread:
     """
 
     withholds = False
+    textual = False
 
     def __init__(self, usage: Usage | None) -> None:
         self._usage = usage
@@ -49,11 +58,15 @@ class Unread:
 
 
 class Document:
-    """For an answer that is one document, read once it is whole. `read` raises BrokenAnswer for what it cannot read."""
+    """For an answer that is one document, read once it is whole. `read` raises BrokenAnswer for what it cannot read.
+
+    textual: what it costs grows with its length, so that by this it is estimated when it cannot be read.
+    """
 
     withholds = False
 
-    def __init__(self, read: Callable[[bytes], Chunk]) -> None:
+    def __init__(self, read: Callable[[bytes], Chunk], *, textual: bool = False) -> None:
+        self.textual = textual
         self._read = read
         self._pieces: list[bytes] = []
         self._size = 0
@@ -64,23 +77,27 @@ class Document:
             self._pieces.append(piece)
         else:
             self._pieces.clear()
-        return Chunk(raw=piece)
+        return Chunk(raw=piece, unread=self._unread)
 
     def finish(self) -> Chunk:
         if self._size > _LARGEST_DOCUMENT:
-            return Chunk(end=True)
+            return Chunk(end=True, unread=self._unread)
         try:
             read = self._read(b"".join(self._pieces))
         except BrokenAnswer as flaw:
-            return Chunk(end=True, flaw=flaw)
+            return Chunk(end=True, flaw=flaw, unread=self._unread)
         return read if read.end else replace(read, end=True)
+
+    @property
+    def _unread(self) -> int:
+        return self._size if self.textual else 0
 
 
 class Events:
     """For an answer that is a stream of events.
 
     Parameters: read, what an event says; ends, whether its format has an end mark, without which the answer is cut;
-    withhold, which events the caller does not get.
+    withhold, which events the caller does not get; textual, as for a Document.
     """
 
     def __init__(
@@ -89,41 +106,47 @@ class Events:
         *,
         ends: bool = True,
         withhold: Callable[[Event, Chunk], bool] | None = None,
+        textual: bool = True,
     ) -> None:
         self.withholds = withhold is not None
+        self.textual = textual
         self._read = read
         self._withhold = withhold
         self._reader: EventReader | None = EventReader(keep_raw=withhold is not None)
         self._passing = _Passing()
         self._finished = not ends
         self._flaw: BrokenAnswer | None = None
+        self._unread = 0
 
     def feed(self, piece: bytes) -> Chunk:
         reader = self._reader
         if reader is None:
-            return Chunk(raw=piece)
+            self._unread += len(piece) if self.textual else 0
+            return Chunk(raw=piece, unread=self._unread)
         kept: list[bytes] = []
         said: list[Chunk] = []
         unread = b""
         try:
             for event in reader.feed(piece):
-                unread = event.raw
-                chunk = summary(self._read(event))
-                said.append(chunk)
+                unread, before = event.raw, len(said)
+                said.extend(self._read(event))  # what was said before an error in the same event counts
                 if self._withhold is not None:
-                    kept.append(self._passing.take(event.raw, withheld=self._withhold(event, chunk)))
+                    withheld = self._withhold(event, summary(said[before:]))
+                    kept.append(self._passing.take(event.raw, withheld=withheld))
                 unread = b""
         except BrokenAnswer as flaw:  # from here on the answer passes as it is
             self._flaw, self._finished, self._reader = flaw, True, None
             kept.append(self._passing.take(unread + reader.rest, withheld=False))
+            self._unread = len(piece) if self.textual else 0
         whole = summary(said)
         self._finished = self._finished or whole.end or whole.finish_reason is not None
-        return replace(whole, raw=piece if self._withhold is None else b"".join(kept), end=False)
+        raw = piece if self._withhold is None else b"".join(kept)
+        return replace(whole, raw=raw, end=False, unread=self._unread)
 
     def finish(self) -> Chunk:
         rest = self._passing.take(self._reader.rest, withheld=False) if self._reader is not None else b""
         flaw = self._flaw or (None if self._finished else Truncated("the stream ended without its end mark"))
-        return Chunk(raw=rest, end=True, flaw=flaw)
+        return Chunk(raw=rest, end=True, flaw=flaw, unread=self._unread)
 
 
 class _Passing:
@@ -162,29 +185,76 @@ def summary(chunks: Iterable[Chunk]) -> Chunk:
             end=whole.end or chunk.end,
             raw=whole.raw + chunk.raw,
             flaw=chunk.flaw or whole.flaw,
-        )
+        )  # `unread` is a sum already
     return whole or Chunk()
 
 
 class Decoded:
     """Another meter behind content encodings: the caller gets what came, the meter sees it decoded.
 
-    What cannot be decoded, or grows out of all proportion, is passed on unread.
+    What cannot be decoded, or grows out of all proportion, is passed on unread. Where the other meter withholds, and
+    the encodings are known here, the caller gets it decoded too, for of what is encoded no part can be taken out; then
+    `feed` raises BrokenAnswer for what cannot be decoded.
     """
 
-    withholds = False
-
     def __init__(self, inner: Meter, codings: str) -> None:
+        self.textual = inner.textual
+        self.withholds = inner.withholds and known(codings)
         self._inner: Meter = inner
-        self._unpacker = Unpacker(codings)
+        self._unpacker: Unpacker | None = Unpacker(codings)
+        self._unread = 0
 
     def feed(self, piece: bytes) -> Chunk:
-        try:
-            plain = self._unpacker.feed(piece)
-        except Unreadable:
-            self._inner, self._unpacker = Unread(None), Unpacker("")
-            return Chunk(raw=piece)
-        return replace(self._inner.feed(plain), raw=piece) if plain else Chunk(raw=piece)
+        if self._unpacker is not None:
+            try:
+                plain = self._unpacker.feed(piece)
+            except Unreadable as error:
+                if self.withholds:
+                    raise BrokenAnswer("the answer's content-encoding is not true") from error
+                self._inner, self._unpacker = Unread(None), None
+            else:
+                fed = self._inner.feed(plain) if plain else Chunk(unread=self._unread)
+                self._unread = fed.unread
+                return fed if self.withholds else replace(fed, raw=piece)
+        self._unread += len(piece) if self.textual else 0
+        return Chunk(raw=piece, unread=self._unread)
 
     def finish(self) -> Chunk:
-        return replace(self._inner.finish(), raw=b"")
+        last = self._inner.finish()
+        if self._unpacker is None:
+            return replace(last, unread=self._unread)
+        return last if self.withholds else replace(last, raw=b"")
+
+
+class Reported:
+    """For the answer of a path that nothing is known of: it used what it says it did, and nothing if it says nothing.
+
+    Parameters: read, what a JSON object reports, or None.
+    """
+
+    withholds = textual = False
+
+    def __init__(self, head: httpx.Response, read: Callable[[Mapping[str, Any]], Usage | None]) -> None:
+        kind = head.headers.get("content-type", "").lower()
+        self._read = read
+        self._usage = Usage()
+        self._inner: Meter = Unread(None)
+        if kind.startswith("text/event-stream"):
+            self._inner = Events(lambda event: iter((self._said(event.data),)))
+        elif kind.partition(";")[0].strip().endswith("json"):
+            self._inner = Document(self._said)
+
+    def feed(self, piece: bytes) -> Chunk:
+        self._usage = self._inner.feed(piece).usage or self._usage
+        return Chunk(raw=piece, usage=self._usage)
+
+    def finish(self) -> Chunk:
+        return Chunk(usage=self._inner.finish().usage or self._usage, end=True)
+
+    def _said(self, data: bytes) -> Chunk:
+        try:
+            answer = document(data)
+            wrapped = next((one for name in _WRAPPERS if isinstance(one := answer.get(name), dict)), {})
+            return Chunk(usage=self._read(answer) or self._read(wrapped))
+        except BrokenAnswer:
+            return Chunk()

@@ -4,6 +4,7 @@ Source: https://platform.openai.com/docs/api-reference
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ import orjson
 from providers.adapters import openai_usage, splice
 from providers.adapters.base import HttpAdapter
 from providers.adapters.bodies import parsed_url
-from providers.adapters.json_values import an_object, document, mapping, sequence, text
+from providers.adapters.json_values import an_object, document, mapping, pieces_of_text, sequence, text
 from providers.adapters.meters import Events, Meter
 from providers.adapters.openai_chat import chat_body
 from providers.conversation import GenerateRequest
@@ -55,13 +56,16 @@ class OpenAIAdapter(HttpAdapter):
         answer = _sound(document(event.data))
         # A chunk without choices carries the usage. Some servers put usage on every chunk; the last one counts.
         choice = an_object(next(iter(sequence(answer.get("choices"))), {}))
-        yield _chunk(answer, choice, mapping(choice.get("delta")))
+        chunk = _chunk(answer, choice, mapping(choice.get("delta")))
+        yield replace(chunk, flaw=None)
+        if chunk.flaw is not None:
+            raise chunk.flaw
 
     def native_body(self, request: NativeRequest) -> bytes:
         return request.body if request.model is None else _spliced(request, request.model)
 
     def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
-        if request.path.rstrip("/").endswith(CHAT) and _is_stream(head.headers.get("content-type", "")):
+        if request.plain_path.endswith(CHAT) and _is_stream(head.headers.get("content-type", "")):
             return Events(self.read_event, withhold=_only_usage if _adds_usage(request) else None)
         return openai_usage.meter(request, head, self.read_whole)
 
@@ -78,7 +82,7 @@ def _spliced(request: NativeRequest, model: str) -> bytes:
 
 def _adds_usage(request: NativeRequest) -> bool:
     """Whether it is we who ask for the usage at the end of a stream, if it is one, and not the caller."""
-    return request.model is not None and request.path == CHAT and not openai_usage.asks_for_usage(request.body)
+    return request.model is not None and request.plain_path == CHAT and not openai_usage.asks_for_usage(request.body)
 
 
 def _only_usage(event: Event, chunk: Chunk) -> bool:
@@ -107,16 +111,33 @@ def _sound(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 def _chunk(
     answer: Mapping[str, Any], choice: Mapping[str, Any], said: Mapping[str, Any], *, end: bool = False
 ) -> Chunk:
-    calls = sequence(said.get("tool_calls"))
-    return Chunk(
-        text=text(said.get("content")) or text(said.get("refusal")),
-        reasoning=text(said.get("reasoning_content") or said.get("reasoning")),
-        tool_calls=tuple(_call(place, mapping(call)) for place, call in enumerate(calls)) if calls else (),
-        finish_reason=text(choice.get("finish_reason")) or None,
-        usage=openai_usage.usage(answer.get("usage")),
-        model=str(answer.get("model") or ""),
-        end=end,
-    )
+    used = Chunk(usage=openai_usage.usage(answer.get("usage")), model=str(answer.get("model") or ""), end=end)
+    try:
+        calls = sequence(said.get("tool_calls"))
+        words, thoughts = _content(said.get("content"))
+        return replace(
+            used,
+            text=words or text(said.get("refusal")),
+            reasoning=text(said.get("reasoning_content") or said.get("reasoning")) or thoughts,
+            tool_calls=tuple(_call(place, mapping(call)) for place, call in enumerate(calls)) if calls else (),
+            finish_reason=text(choice.get("finish_reason")) or None,
+        )
+    except BrokenAnswer as flaw:
+        if used.usage is None:
+            raise
+        return replace(used, flaw=flaw)  # what it used is known, whatever it says
+
+
+def _content(said: Any) -> tuple[str, str]:
+    """The words and the thoughts of a message, whose content some vendors give in parts.
+
+    Source: https://docs.mistral.ai/capabilities/reasoning, whose thoughts are in parts again.
+    """
+    if not isinstance(said, list):
+        return text(said), ""
+    parts = [an_object(part) for part in said]
+    thoughts = (pieces_of_text(part.get("thinking")) for part in parts if part.get("type") == "thinking")
+    return "".join(text(part.get("text")) for part in parts if part.get("type") == "text"), "".join(thoughts)
 
 
 def _call(place: int, call: Mapping[str, Any]) -> ToolCallPiece:

@@ -12,8 +12,8 @@ import orjson
 
 from providers.adapters.forms import parts_of
 from providers.adapters.translation import Said
+from providers.asked import a_number, a_string, refuse_unknown
 from providers.errors import RequestNotPossible
-from providers.fronts.values import a_number, a_string, refuse_unknown
 from providers.types import NativeRequest
 
 WIRE = "openai"

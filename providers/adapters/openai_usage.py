@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from providers.adapters.json_values import count, document, mapping, measure, sequence
-from providers.adapters.meters import Document, Events, Meter, Unread
+from providers.adapters.meters import Document, Events, Meter, Reported, Unread
 from providers.errors import BrokenAnswer
 from providers.sse import Event
 from providers.types import Chunk, NativeRequest, Usage
@@ -64,21 +64,22 @@ def meter(request: NativeRequest, head: httpx.Response, read_chat: Callable[[byt
     streamed = head.headers.get("content-type", "").lower().startswith("text/event-stream")
     if request.method != "POST":
         return Unread(Usage())
-    path = request.path.rstrip("/")
-    if streamed:
-        return Events(_event, ends=path.endswith("/responses"))
+    path = request.plain_path
+    if streamed and path.endswith((*_WRITING, *_REPORTING, _SPEECH)):
+        return Events(_event, ends=path.endswith("/responses"), textual=path.endswith(_WRITING))
     if path.endswith("/chat/completions"):
-        return Document(read_chat)
-    if path.endswith("/audio/speech"):
-        return Unread(Usage(measures={"characters": float(len(str(_decoded(request.body).get("input", ""))))}))
-    if path.endswith(_REPORTING):
-        return Document(_document)
-    return Unread(Usage())
+        return Document(read_chat, textual=True)
+    if path.endswith(_SPEECH):
+        characters = float(len(str(_decoded(request.body).get("input", ""))))
+        return Unread(Usage(measures={"characters": characters}, estimated=True))
+    if path.endswith((*_WRITING, *_REPORTING)):
+        return Document(_document, textual=path.endswith(_WRITING))
+    return Reported(head, lambda answer: usage(answer.get("usage")))
 
 
+_SPEECH = "/audio/speech"
+_WRITING = ("/responses", "/completions")
 _REPORTING = (
-    "/responses",
-    "/completions",
     "/embeddings",
     "/images/generations",
     "/images/edits",
@@ -98,7 +99,9 @@ def _document(body: bytes) -> Chunk:
     if seconds is not None:
         measures["audio_seconds"] = seconds
     found = usage(answer.get("usage"), **measures)
-    return Chunk(usage=found or (Usage(measures=measures) if measures else None), model=str(answer.get("model") or ""))
+    if found is None and measures:
+        found = Usage(measures=measures, estimated=seconds is None)  # pictures are counted here, and not by the vendor
+    return Chunk(usage=found, model=str(answer.get("model") or ""))
 
 
 def _event(event: Event) -> Iterator[Chunk]:

@@ -7,10 +7,10 @@ from functools import lru_cache
 import orjson
 
 from providers.adapters.forms import parts_of
+from providers.json_fields import top_fields
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _MODEL_AND_VALUE = re.compile(rb'"model"\s*:\s*(' + _STRING + rb")")
-_MARKS = re.compile(_STRING + rb"|[{}\[\]:,]")
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 _BLANKS = b" \t\r\n"
 
@@ -20,7 +20,8 @@ def with_model(body: bytes, model: str) -> bytes:
 
     That is each field which some reader may take for it, so that none takes another name than we did: doubled ones,
     names with escapes in them, and names in other letters, which readers in Go do not tell apart
-    (https://pkg.go.dev/encoding/json#Unmarshal). What is nested is no such field.
+    (https://pkg.go.dev/encoding/json#Unmarshal). What is nested is no such field. Raises RequestNotPossible where the
+    body names the model in more than one place and has more fields than are looked through.
     """
     value = orjson.dumps(model)
     if place := _only_model(body):
@@ -63,7 +64,7 @@ def _with_field(body: bytes, name: str, changed: Callable[[bytes], bytes]) -> by
     """
     pieces: list[bytes] = []
     end = 0
-    for field, start, stop in _fields(body) if _spelled(name).search(body) or _ESCAPED_LETTER.search(body) else ():
+    for field, start, stop in top_fields(body) if _spelled(name).search(body) or _ESCAPED_LETTER.search(body) else ():
         if field.lower() == name:
             pieces += [body[end:start], changed(body[start:stop])]
             end = stop
@@ -72,26 +73,6 @@ def _with_field(body: bytes, name: str, changed: Callable[[bytes], bytes]) -> by
     start = body.index(b"{") + 1
     comma = b"" if body[start:].lstrip(_BLANKS).startswith(b"}") else b","
     return body[:start] + orjson.dumps(name) + b":" + changed(b"") + comma + body[start:]
-
-
-def _fields(body: bytes) -> Iterator[tuple[str, int, int]]:
-    """The fields of a JSON object, nested ones left out, with where their values begin and end."""
-    depth = begin = 0
-    name = text = b""
-    for found in _MARKS.finditer(body):
-        mark = found[0]
-        if mark in b"{[":
-            depth += 1
-        elif mark in b"}]":
-            depth -= 1
-        elif depth == 1 and mark == b":":
-            name, begin = text, found.end()
-        text = mark
-        if name and ((depth == 1 and mark == b",") or depth == 0):
-            value = body[begin : found.start()]
-            start = begin + len(value) - len(value.lstrip(_BLANKS))
-            yield orjson.loads(name), start, start + len(value.strip(_BLANKS))
-            name = b""
 
 
 def form_model(body: bytes, content_type: str) -> str:

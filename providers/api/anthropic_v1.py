@@ -5,12 +5,12 @@ from django.http.response import HttpResponseBase
 
 from accounts.principal import Principal
 from providers import directory, gateway, routing
+from providers.api.bodies import vendor_object
 from providers.api.front import Front, json_response, named_model, native_request
 from providers.api.relay import relayed_response
 from providers.fronts.anthropic import MessagesStream, estimate_tokens, message, read_messages
 from providers.types import ByModel, Wanted
 from web import request_id
-from web.parsers import json_object
 from web.vendor_views import vendor_view
 
 _SHAPE = "anthropic"
@@ -36,7 +36,7 @@ async def count_tokens(request: ASGIRequest, principal: Principal) -> HttpRespon
 
     An estimate asks nobody, so it is no call.
     """
-    body = json_object(request.body)
+    body = vendor_object(request.body)
     model = named_model(body)
     native = native_request(request, _FRONT.wire, f"{_FRONT.path}/count_tokens", model)
     wanted = Wanted(ByModel(model), False, 0, len(request.body), native)

@@ -106,7 +106,7 @@ def _message(where: str, item: Any) -> Message:
     if not isinstance(content, str) and not (content is None and (item.get("parts") or item.get("tool_calls"))):
         raise serializers.ValidationError(f"{where} needs its content as a string.")
     if role == "tool":
-        return Message(role, (ToolResult(_string(where, item, "tool_call_id"), content or ""),))
+        return Message(role, _results(where, item, content or ""))
     if not item.get("parts") and not item.get("tool_calls"):
         return Message(role, content or "")
     parts = [_part(f"{where}, part {number}", part) for number, part in enumerate(_list(where, item, "parts"))]
@@ -114,6 +114,19 @@ def _message(where: str, item: Any) -> Message:
         parts = [Text(content)]
     calls = [_call(f"{where}, tool call {n}", call) for n, call in enumerate(_list(where, item, "tool_calls"))]
     return Message(role, (*parts, *calls))
+
+
+def _results(where: str, item: Mapping[str, Any], content: str) -> tuple[Part, ...]:
+    """What a tool said: the content, or parts of text; or parts that are results, each with its own call's id."""
+    if item.get("tool_calls"):
+        raise serializers.ValidationError(f"{where} is a tool's and has tool_calls; only an assistant's may.")
+    parts = [_part(f"{where}, part {number}", part) for number, part in enumerate(_list(where, item, "parts"))]
+    if parts and all(isinstance(part, ToolResult) for part in parts):
+        return tuple(parts)
+    words = [part.text for part in parts if isinstance(part, Text)]
+    if len(words) < len(parts):
+        raise serializers.ValidationError(f"{where}: what a tool said must be text, or parts of type tool_result.")
+    return (ToolResult(_string(where, item, "tool_call_id"), "".join(words) if parts else content),)
 
 
 def _part(where: str, item: Any) -> Part:

@@ -12,15 +12,15 @@ from django.http.response import HttpResponseBase
 from accounts.ledger import Consumption
 from accounts.principal import Principal
 from providers import gateway
+from providers.api.bodies import vendor_object
 from providers.api.relay import relayed_response
 from providers.api.rendering import Stream, rendered
 from providers.completion import Completion
 from providers.conversation import GenerateRequest
-from providers.fronts.sizes import text_size
+from providers.sizes import text_size
 from providers.types import ByModel, NativeRequest, Wanted
 from web import request_id
-from web.as_sent import sent_headers
-from web.parsers import json_object
+from web.as_sent import query_string, sent_headers
 from web.problems import InvalidRequest
 from web.streams import ReleasedStream
 
@@ -43,11 +43,11 @@ class Front:
 
     async def answer(self, request: ASGIRequest, principal: Principal) -> HttpResponseBase:
         """One call by this front, from the body to the response. Raises what gateway.open_answer raises."""
-        body = json_object(request.body)
+        body = vendor_object(request.body)
         if not body.get("messages"):
             raise InvalidRequest("`messages` is missing or empty.")
         model, streamed = named_model(body), body.get("stream") is True
-        chars, size = text_size([body["messages"], body.get("system")])
+        chars, size = text_size(body)
         native = native_request(request, self.wire, self.path, model)
         wanted = Wanted(ByModel(model), streamed, chars, size, native, lambda: self.read(body))
         answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface=self.surface)
@@ -76,5 +76,5 @@ def named_model(body: Mapping[str, Any]) -> str:
 
 
 def native_request(request: ASGIRequest, wire: str, path: str, model: str) -> NativeRequest:
-    """The request as it came, with the model to be put into it."""
-    return NativeRequest(wire, "POST", path, headers=sent_headers(request), body=request.body, model=model)
+    """The request as it came, its query too, with the model to be put into it."""
+    return NativeRequest(wire, "POST", path, query_string(request), sent_headers(request), request.body, model)

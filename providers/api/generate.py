@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -24,6 +24,16 @@ from web.problems import Problem
 from web.streams import ReleasedStream
 
 
+@extend_schema_field({"type": "object", "additionalProperties": {}})
+class MetadataField(serializers.Field[Any, Any, Any, Any]):
+    """Any object. DRF's own field would go through it value by value, and leave it as it is."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError(f'Expected a dictionary of items but got type "{type(data).__name__}".')
+        return data
+
+
 class GenerateSerializer(serializers.Serializer[Any]):
     """What a caller sends. Fields that are not listed here are ignored."""
 
@@ -35,7 +45,7 @@ class GenerateSerializer(serializers.Serializer[Any]):
     temperature = StrictFloatField(required=False, min_value=0, max_value=2)
     stream = StrictBooleanField(required=False)
     tools = ToolsField(required=False)
-    metadata = serializers.DictField(required=False, help_text="Given back with the answer.")
+    metadata = MetadataField(required=False, help_text="Given back with the answer.")
 
     def to_internal_value(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Reads the fields that were sent: none is required and none has a default, so the others need no look."""

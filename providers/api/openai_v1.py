@@ -13,15 +13,15 @@ from django.http.response import HttpResponseBase
 from accounts.principal import Principal
 from providers import directory, gateway
 from providers.adapters import splice
+from providers.api.bodies import vendor_object
 from providers.api.front import Front, json_response, named_model, native_request
 from providers.api.relay import relayed_response
 from providers.errors import ModelNotFound
 from providers.fronts.openai_answers import ChatStream, chat_completion
 from providers.fronts.openai_requests import read_chat
-from providers.fronts.sizes import text_size
+from providers.sizes import text_size
 from providers.types import ByModel, Wanted
 from web import request_id
-from web.parsers import json_object
 from web.problems import InvalidRequest, NoSuchPath
 from web.vendor_views import vendor_view
 
@@ -62,9 +62,9 @@ def relayed(path: str, surface: str) -> Callable[..., Coroutine[Any, Any, HttpRe
             if not model:
                 raise InvalidRequest("The form needs a part named `model`, and one only.")
         else:
-            body = json_object(request.body)
+            body = vendor_object(request.body)
             model, streamed = named_model(body), body.get("stream") is True
-            chars, size = text_size([body.get(name) for name in ("instructions", "input", "prompt")])
+            chars, size = text_size(body)
         limited = path == "/responses"  # elsewhere it is many prompts at once, or none
         native = native_request(request, _CHAT.wire, path, model)
         wanted = Wanted(ByModel(model), streamed, chars if limited else 0, size, native)

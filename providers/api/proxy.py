@@ -3,12 +3,14 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+import orjson
 from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase
 
 from accounts.principal import Principal
 from providers import directory, gateway
 from providers.api.relay import asks_for_stream, path_below, relayed_response
+from providers.sizes import text_size
 from providers.types import ByName, ByType, NativeRequest, Wanted
 from web import request_id
 from web.as_sent import query_string, sent_headers
@@ -48,6 +50,16 @@ async def _relay(request: ASGIRequest, principal: Principal, target: ByName | By
         body=body,
         origin=request.build_absolute_uri("/".join(request.path.split("/")[:3])),
     )
-    wanted = Wanted(target, asks_for_stream(headers, body), 0, len(body), native)
+    wanted = Wanted(target, asks_for_stream(headers, body), *_text_size(headers, body), native)
     answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface="proxy")
     return await relayed_response(answer)
+
+
+def _text_size(headers: Mapping[str, str], body: bytes) -> tuple[int, int]:
+    """Characters and bytes of the text in a body of JSON; nothing of any other, whose bytes are no prompt."""
+    if "json" not in headers.get("content-type", "").lower() and body.lstrip()[:1] not in {b"{", b"["}:
+        return 0, 0
+    try:
+        return text_size(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        return 0, 0

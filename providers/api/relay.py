@@ -28,7 +28,9 @@ def path_below(request: ASGIRequest, segments: int) -> str:
         raise InvalidRequest("A provider's name has no slash. Write the slashes of the path as they are.")
     below = f"/{parts[segments + 1]}" if len(parts) > segments + 1 else ""
     plain = unquote(below, errors="replace").replace("\\", "/")
-    if any(segment in {".", ".."} for segment in plain.split("/")) or re.search(r"[\x00-\x20\x7f]", below):
+    # Some servers cut a segment at the semicolon before they resolve dots.
+    climbs = any(segment.partition(";")[0] in {".", ".."} for segment in plain.split("/"))
+    if climbs or re.search(r"[\x00-\x20\x7f]", below):
         raise InvalidRequest("A path must not contain '.' or '..' as a segment, nor blanks. Write it out.")
     return below
 
@@ -47,7 +49,10 @@ async def relayed_response(answer: Answer) -> HttpResponseBase:
         async with answer:
             body = b"".join([chunk.raw async for chunk in answer.chunks()])
         return with_head(HttpResponse(body), head)
-    return with_head(ReleasedStream(_pieces(answer), answer.aclose, ""), head)
+    stream = ReleasedStream(_pieces(answer), answer.aclose, "")
+    with_head(stream, head)
+    stream.pass_at_once(stream.get("content-type", ""))
+    return stream
 
 
 def with_head(response: HttpResponseBase, head: Head) -> HttpResponseBase:

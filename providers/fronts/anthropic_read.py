@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from providers.asked import a_count, a_flag, a_number, a_string, an_object, each, refuse_unknown
 from providers.conversation import (
     GenerateRequest,
     JsonOutput,
@@ -21,7 +22,6 @@ from providers.conversation import (
     ToolResult,
 )
 from providers.errors import RequestNotPossible
-from providers.fronts.values import a_count, a_flag, a_number, a_string, an_object, each, refuse_unknown
 
 _READ = frozenset(
     (

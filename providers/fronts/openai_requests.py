@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from providers.asked import a_count, a_flag, a_number, a_string, an_object, each, refuse_unknown
 from providers.conversation import (
     GenerateRequest,
     JsonOutput,
@@ -21,7 +22,6 @@ from providers.conversation import (
     ToolResult,
 )
 from providers.errors import RequestNotPossible
-from providers.fronts.values import a_count, a_flag, a_number, a_string, an_object, each, refuse_unknown
 
 _READ = frozenset(
     (
@@ -38,6 +38,10 @@ _WITHOUT_EFFECT = frozenset(
         *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
     )
 )
+_IN_MESSAGES = ("role", "content", "tool_calls", "tool_call_id", "refusal")
+# What an answer has beside its words, and comes back with it: where it was found, and thoughts of earlier, which only
+# the model that had them can read again. `prefix` and the like say something and are refused.
+_OF_ANSWERS = ("annotations", "reasoning", "reasoning_content")
 _ONLY: Mapping[str, Any] = {"n": 1, "logprobs": False, "modalities": ["text"]}
 _ONE_ANSWER = "this provider gives one answer, as text, without probabilities. Leave it out."
 _ROLES: Mapping[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
@@ -77,6 +81,8 @@ def read_chat(body: Mapping[str, Any]) -> GenerateRequest:
 def _message(where: str, item: Any) -> Message:
     turn = an_object(where, item)
     role, content = turn.get("role"), turn.get("content")
+    # The name of a tool that speaks is that of the call which it answers.
+    refuse_unknown(turn, _IN_MESSAGES, (*_OF_ANSWERS, "name") if role == "tool" else _OF_ANSWERS, where)
     if role == "tool":
         return Message(
             "tool", (ToolResult(a_string(f"{where}.tool_call_id", turn.get("tool_call_id")), _words(where, content)),)
@@ -85,6 +91,8 @@ def _message(where: str, item: Any) -> Message:
     if known is None:
         raise RequestNotPossible(f"`{where}.role` must be one of {', '.join(_ROLES)} and tool.")
     calls = each(f"{where}.tool_calls", turn.get("tool_calls"), _call)
+    if refusal := a_string(f"{where}.refusal", turn.get("refusal") or ""):
+        return Message(known, (*(_parts(where, content) if content else ()), Text(refusal), *calls))
     if isinstance(content, str) and not calls:
         return Message(known, content)
     if content is None and not calls:
@@ -102,7 +110,11 @@ def _part(where: str, item: Any) -> Part:
     match item:
         case {"type": "text" | "refusal" as kind}:
             return Text(a_string(f"{where}.{kind}", item.get(kind)))
-        case {"type": "image_url", "image_url": {"url": str(url)}}:
+        case {"type": "image_url", "image_url": {"url": str(url)} as image}:
+            if image.get("detail") not in (None, "auto"):
+                raise RequestNotPossible(
+                    f"`{where}.image_url.detail`: this provider chooses it by itself. Send auto, or leave it out."
+                )
             inline = _DATA_URL.fullmatch(url)
             if inline is None and url[:5].lower() == "data:":
                 raise RequestNotPossible(f"`{where}.image_url.url` must be an address, or `data:image/…;base64,…`.")
@@ -133,6 +145,11 @@ def _tool(where: str, item: Any) -> Tool:
     if tool.get("type") != "function":
         raise RequestNotPossible(f"`{where}`: only tools of type `function` can be translated for this provider.")
     function = an_object(f"{where}.function", tool.get("function"))
+    if a_flag(f"{where}.function.strict", function.get("strict")):
+        raise RequestNotPossible(
+            f"`{where}.function.strict`: this provider cannot promise that arguments fit the schema. Leave it out."
+        )
+    refuse_unknown(function, ("name", "description", "parameters", "strict"), (), f"{where}.function")
     return Tool(
         a_string(f"{where}.function.name", function.get("name")),
         a_string(f"{where}.function.description", function.get("description") or ""),
@@ -164,5 +181,9 @@ def _json_output(value: Any) -> JsonOutput | None:
         case {"type": "json_object"}:
             return JsonOutput()
         case {"type": "json_schema", "json_schema": {"schema": dict(schema)} as wanted}:
+            # `strict` asks for what the vendors do anyway with a schema that they are given, and OpenAI's SDK sends it
+            # by itself: https://ai.google.dev/gemini-api/docs/structured-output and
+            # https://platform.claude.com/docs/en/build-with-claude/structured-outputs
+            refuse_unknown(wanted, ("schema", "name", "strict"), (), "response_format.json_schema")
             return JsonOutput(schema, str(wanted.get("name") or "answer"))
     raise RequestNotPossible("`response_format` must be of type text, json_object, or json_schema with a schema.")

@@ -69,7 +69,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     that right are never shared, since a pool hands out connections by host name. resolver, who is asked what a name
     means, once per connection; None is the system's.
 
-    A request's time limits are taken from `request.extensions["timeouts"]`, a Timeouts.
+    A request's time limits are taken from `request.extensions["timeouts"]`, a Timeouts; its address, where httpx would
+    spell it another way, from `request.extensions["target"]`.
     """
 
     def __init__(self, *, private_network: bool, resolver: AbstractResolver | None = None) -> None:
@@ -112,7 +113,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
         _when_connected.set(note_connected)  # instead of the last call's, when one task makes several
         try:
-            url = _as_it_is(str(request.url))
+            url = _as_it_is(request.extensions.get("target") or str(request.url))
             if not self._private_network:
                 refuse_private_literal(url.raw_host or "")  # as the one who connects reads it
             async with asyncio.timeout_at(_sooner(clock() + timeouts.connect, deadline)) as limit:

@@ -100,6 +100,7 @@ CASES = {
         {"created": 1, "data": [{"url": "u"}]},
         measures={"images": 1.0},
         model="i-1",
+        estimated=True,
     ),
     "openai pictures, streamed": Case(
         "/images/generations",
@@ -142,6 +143,7 @@ CASES = {
         measures={"characters": 4.0},
         model="t-1",
         kind="audio/mpeg",
+        estimated=True,
     ),
     "openai speech in events": Case(
         "/audio/speech",

@@ -86,7 +86,7 @@ RELAYED: dict[str, tuple[str, bytes, Says, dict[str, Any]]] = {
         Says(
             (b"ID3\x04\x00\xff\xfb", bytes(range(256)) * 9), headers=[("Content-Type", "audio/mpeg")], framing="chunked"
         ),
-        {"input_tokens": 0, "output_tokens": 0, "measures": '{"characters": 4.0}', "estimated": 0, "surface": "speech"},
+        {"input_tokens": 0, "output_tokens": 0, "measures": '{"characters": 4.0}', "estimated": 1, "surface": "speech"},
     ),
 }
 

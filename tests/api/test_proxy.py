@@ -23,6 +23,7 @@ TARGETS = [
     "/x?q=%E1%88%B0%zz%&url=https://a.example/?b=c;d&alt=sse",
     "?after=%2F&limit=2",
     "/?",
+    '/e"<>{}`|^?a="<>{}`|^',
     "/%41%7e/%25/%3F%23",
 ]
 GIVEN_BODIES = {
@@ -124,7 +125,23 @@ def test_a_query_arrives_without_credentials(caller: Caller, recorder: Recorder,
 
 
 @pytest.mark.parametrize(
-    "below", ["/../x", "/a/..", "/./x", "/a/%2e%2e/x", "/a/%2E./x", "/%5c..%5cx", "/a%2f..%2fx", "/..", "/.", "/%2e%2e"]
+    "below",
+    [
+        "/../x",
+        "/a/..",
+        "/./x",
+        "/a/%2e%2e/x",
+        "/a/%2E./x",
+        "/%5c..%5cx",
+        "/a%2f..%2fx",
+        "/..",
+        "/.",
+        "/%2e%2e",
+        "/a;x/..;/b",
+        "/%2e%2e;/x",
+        "/..%3b/x",
+        "/.;x",
+    ],
 )
 def test_no_path_climbs_out_of_the_base_address(caller: Caller, recorder: Recorder, below: str) -> None:
     recorder.says(Says())

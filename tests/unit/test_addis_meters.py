@@ -52,9 +52,9 @@ def encoded(data: Any) -> bytes:
             "/api/v1/audio",
             b'{"text": "\xe1\x88\xb0\xe1\x88\x8b!"}',
             b'{"audio": ""}',
-            Usage(measures={"characters": 3}),
+            Usage(measures={"characters": 3}, estimated=True),
         ),
-        ("/api/v1/audio", b"nonsense", b'{"audio": ""}', Usage(measures={"characters": 0})),
+        ("/api/v1/audio", b"nonsense", b'{"audio": ""}', Usage(measures={"characters": 0}, estimated=True)),
         (
             "/api/v1/voice/generations",
             b"{}",

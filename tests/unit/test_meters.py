@@ -228,7 +228,8 @@ def test_a_document_is_read_once_it_is_whole() -> None:
     body = json.dumps(ANSWER).encode()
     for first, second in halves(body):
         reader = meter({"stream": False}, "application/json")
-        assert [reader.feed(first), reader.feed(second)] == [Chunk(raw=first), Chunk(raw=second)]
+        fed = [Chunk(raw=first, unread=len(first)), Chunk(raw=second, unread=len(body))]
+        assert [reader.feed(first), reader.feed(second)] == fed
         assert reader.finish() == Chunk("Hello", "stop", Usage(7, 5), "gpt-4.1", end=True)
 
 

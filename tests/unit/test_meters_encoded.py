@@ -1,13 +1,15 @@
 """Answers that are read along behind a content encoding."""
 
 import gzip
+import random
 import zlib
 from collections.abc import Callable, Sequence
 
 import pytest
 
+from providers.adapters.codings import unpacked
 from providers.adapters.meters import Decoded, Events
-from providers.errors import Truncated
+from providers.errors import BrokenAnswer, Truncated
 from providers.types import Chunk
 from tests.unit.test_meters import ADAPTER, RECORDED, USED, halves, told
 
@@ -45,7 +47,7 @@ def test_a_cut_encoding_is_a_cut_answer() -> None:
 class Counting:
     """A meter that counts what it sees."""
 
-    withholds = False
+    withholds = textual = False
 
     def __init__(self) -> None:
         self.size = self.largest = 0
@@ -67,3 +69,25 @@ def test_a_bomb_is_bounded_and_passes() -> None:
     seen = Counting()
     assert told(Decoded(seen, "gzip"), packed[:100_000], packed[100_000:]).raw == packed
     assert seen.size <= 64 * 1024 * 1024
+
+
+def test_a_whole_body_is_unpacked_to_a_size_that_is_bounded() -> None:
+    block = random.Random(1).randbytes(1024) + b" " * 31 * 1024  # not so much smaller that this alone is refused
+    fits, larger = (gzip.compress(block * 32 * size, 1) for size in (16, 17))
+    assert len(unpacked(fits, "gzip")) == 16 * 1024 * 1024
+    assert unpacked(larger, "gzip") == larger
+
+
+def test_where_something_is_withheld_a_lie_about_the_encoding_ends_the_answer() -> None:
+    reader = Decoded(Events(ADAPTER.read_event, withhold=lambda event, chunk: chunk.usage is not None), "gzip")
+    packed = gzip.compress(RECORDED)
+    reader.feed(packed[:50])
+    with pytest.raises(BrokenAnswer):
+        reader.feed(b"<html>this is no gzip</html>")
+
+
+def test_what_is_not_known_here_passes_with_all_that_is_in_it() -> None:
+    reader = Decoded(Events(ADAPTER.read_event, withhold=lambda event, chunk: True), "br")
+    assert not reader.withholds
+    whole = told(reader, b"\x8b\x00", b"xyz")
+    assert (whole.raw, whole.unread, whole.usage) == (b"\x8b\x00xyz", 5, None)

@@ -188,7 +188,7 @@ NO_CHOICES = {
     "message-string": b'{"choices": [{"message": "x"}]}',
     "message-array": b'{"choices": [{"message": [{"content": "x"}]}]}',
     "content-number": b'{"choices": [{"message": {"content": 5}}]}',
-    "content-parts": b'{"choices": [{"message": {"content": [{"type": "text", "text": "x"}]}}]}',
+    "content-parts": b'{"choices": [{"message": {"content": [{"type": "text", "text": 5}]}}]}',
     "finish-object": b'{"choices": [{"message": {"content": "x"}, "finish_reason": {"a": 1}}]}',
 }
 

@@ -49,9 +49,9 @@ MESSAGES = [
     ([{"role": "developer", "content": "Be brief"}], [Message("system", "Be brief")]),
     ([{"role": "system", "content": [text("Be"), text(" brief")]}], [Message("system", (Text("Be"), Text(" brief")))]),
     ([{"role": "user", "content": ""}], [Message("user", "")]),
-    ([{"role": "user", "content": [], "name": "Ana"}], [Message("user", ())]),
+    ([{"role": "user", "content": [], "name": None}], [Message("user", ())]),
     (
-        [{"role": "user", "content": [text("What?"), image(f"data:image/png;base64,{PIXEL}", detail="low")]}],
+        [{"role": "user", "content": [text("What?"), image(f"data:image/png;base64,{PIXEL}", detail="auto")]}],
         [Message("user", (Text("What?"), Picture("image/png", PIXEL)))],
     ),
     (
@@ -63,6 +63,15 @@ MESSAGES = [
         [Message("user", (Picture(url="https://a.example/b.png?c"),))],
     ),
     ([{"role": "assistant", "content": "Hi", "refusal": None, "audio": None}], [Message("assistant", "Hi")]),
+    ([{"role": "assistant", "content": None, "refusal": "No"}], [Message("assistant", (Text("No"),))]),
+    (
+        [{"role": "assistant", "content": "Hi", "annotations": [{}], "reasoning_content": "so"}],
+        [Message("assistant", "Hi")],
+    ),
+    (
+        [{"role": "tool", "tool_call_id": "c", "name": "weather", "content": "1"}],
+        [Message("tool", (ToolResult("c", "1"),))],
+    ),
     ([{"role": "assistant", "content": [{"type": "refusal", "refusal": "No"}]}], [Message("assistant", (Text("No"),))]),
     (
         [{"role": "assistant", "content": None, "tool_calls": [CALL]}],
@@ -106,7 +115,7 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"seed": -7}, {"seed": -7}),
     ({"frequency_penalty": -2, "presence_penalty": 2}, {"frequency_penalty": -2, "presence_penalty": 2}),
     ({"tools": [WEATHER]}, {"tools": (Tool("weather", "Now", SCHEMA),)}),
-    ({"tools": [{"type": "function", "function": {"name": "now"}}]}, {"tools": (Tool("now"),)}),
+    ({"tools": [{"type": "function", "function": {"name": "now", "strict": False}}]}, {"tools": (Tool("now"),)}),
     (
         {"tools": [{"type": "function", "function": {"name": "n", "description": None, "parameters": None}}]},
         {"tools": (Tool("n"),)},
@@ -166,7 +175,17 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"messages": [{"role": "function", "content": "x"}]}, "`messages[0].role` must be one of"),
     ({"messages": [{"role": ["user"], "content": "x"}]}, "`messages[0].role` must be one of"),
     ({"messages": [*PLAIN["messages"], {"role": "user"}]}, "`messages[1].content` is missing."),
-    ({"messages": [{"role": "assistant", "function_call": {"name": "f"}}]}, "`messages[0].content` is missing."),
+    ({"messages": [{"role": "assistant", "function_call": {"name": "f"}}]}, f"`messages[0].function_call` {CANNOT}"),
+    (
+        {"messages": [{"role": "assistant", "content": "x", "function_call": {"name": "f"}}]},
+        f"`messages[0].function_call` {CANNOT}",
+    ),
+    ({"messages": [{"role": "user", "content": "x", "name": "Ana"}]}, f"`messages[0].name` {CANNOT}"),
+    ({"messages": [{"role": "assistant", "content": "x", "audio": {"id": "a"}}]}, f"`messages[0].audio` {CANNOT}"),
+    (said(text("a"), image("https://a", detail="low")), "`messages[0].content[1].image_url.detail`: this provider"),
+    ({"tools": [{"type": "function", "function": {"name": "f", "strict": True}}]}, "`tools[0].function.strict`: this"),
+    ({"tools": [{"type": "function", "function": {"name": "f", "x": 1}}]}, f"`tools[0].function.x` {CANNOT}"),
+    (schema(name="x", schema=SCHEMA, description="d"), f"`response_format.json_schema.description` {CANNOT}"),
     ({"messages": [{"role": "user", "content": 5}]}, "`messages[0].content` must be a list."),
     ({"messages": [{"role": "user", "content": {"type": "text"}}]}, "`messages[0].content` must be a list."),
     (said(text(5)), "`messages[0].content[0].text` must be a string."),

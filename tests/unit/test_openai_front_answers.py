@@ -16,7 +16,6 @@ from providers.completion import Completion, tool_calls
 from providers.conversation import GenerateRequest, Message, Text, Tool, ToolCall
 from providers.fronts.openai_answers import ChatStream, chat_completion
 from providers.fronts.openai_requests import read_chat
-from providers.fronts.sizes import text_size
 from providers.sse import EventReader
 from providers.types import Chunk, Endpoint, ToolCallPiece, Usage
 from tests.unit.test_openai_front import FIELDS, MESSAGES, PLAIN
@@ -231,20 +230,3 @@ def test_an_error_inside_a_stream_is_the_last_that_is_said() -> None:
         {"error": {"message": problem.message, "type": "server_error", "param": None, "code": "generation_error"}}
     ]
     assert b"[DONE]" not in told
-
-
-@pytest.mark.parametrize(
-    ("content", "chars"),
-    [
-        ("ሰላም", 3),
-        ([{"role": "user", "content": "abc"}, {"role": "tool", "content": [{"type": "text", "text": "de"}]}], 5),
-        ([{"type": "image_url", "image_url": {"url": "x" * 99}}, {"text": None}, {"text": 5}], 0),
-        (["ab", "c", ["d"]], 4),
-        ([1, 2, 3], 0),
-        ([[{"role": "user", "content": "a"}], "instructions", None], 13),
-        (None, 0),
-        ({"a": "b"}, 0),
-    ],
-)
-def test_the_size_of_the_text(content: Any, chars: int) -> None:
-    assert text_size(content) == (chars, 9 if content == "ሰላም" else chars)

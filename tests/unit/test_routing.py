@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from providers.conversation import GenerateRequest, Message
-from providers.errors import ProviderError, ProviderNotFound, ProviderUnavailable, RequestNotPossible
-from providers.routing import route
-from providers.types import Endpoint, Wanted
+from providers.errors import ModelNotFound, ProviderError, ProviderNotFound, ProviderUnavailable, RequestNotPossible
+from providers.routing import check_named_model, route
+from providers.types import Endpoint, NativeRequest, Wanted
 
 OPENAI = Endpoint(name="openai", type="openai", key="sk", needs_key=True, needs_model=True, default_model="gpt")
 ECHO = Endpoint(name="echo", type="echo")
@@ -94,3 +94,25 @@ def test_a_long_list_of_models_is_not_told_in_full() -> None:
 def test_the_key_is_in_no_repr_of_a_plan() -> None:
     plan = route(ask("openai"), {"openai": replace(OPENAI, key="sk-secret-canary")})
     assert "canary" not in repr(plan)
+
+
+@pytest.mark.parametrize(
+    ("models", "method", "named", "taken"),
+    [
+        ((), "POST", "x", True),
+        (("small",), "POST", "small", True),
+        (("small",), "POST", "x", False),
+        (("small",), "GET", "x", False),
+        (("small",), "POST", "", True),
+        (("a/b/c",), "POST", "a/b", False),
+        (("a/b/c",), "GET", "a/b", True),
+        (("a/b/c",), "GET", "a/bb", False),
+    ],
+)
+def test_models_of_relayed_requests(models: tuple[str, ...], method: str, named: str, taken: bool) -> None:
+    endpoint, request = replace(LISTED, models=models), NativeRequest("", method, "/x")
+    if taken:
+        check_named_model(endpoint, request, named)
+    else:
+        with pytest.raises(ModelNotFound):
+            check_named_model(endpoint, request, named)

@@ -63,11 +63,14 @@ def a_flag(where: str, value: Any) -> bool | None:
     return value
 
 
-def refuse_unknown(body: Mapping[str, Any], known: Collection[str], without_effect: Collection[str]) -> None:
-    """Raises RequestNotPossible for a field that says something and cannot be translated."""
+def refuse_unknown(
+    body: Mapping[str, Any], known: Collection[str], without_effect: Collection[str], where: str = ""
+) -> None:
+    """Raises RequestNotPossible for a field that says something and cannot be translated. `where`: of which object."""
     for name, value in body.items():
         if name not in known and name not in without_effect and value not in _ABSENT:
+            full = f"{where}.{name}" if where else name
             raise RequestNotPossible(
-                f"`{name}` cannot be translated for this provider. Leave it out, or use a provider that speaks your"
+                f"`{full}` cannot be translated for this provider. Leave it out, or use a provider that speaks your"
                 " client's own API."
             )

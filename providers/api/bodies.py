@@ -1,0 +1,30 @@
+"""The bodies that compatible fronts take."""
+
+import re
+from collections import Counter
+from typing import Any
+
+from providers.json_fields import top_fields
+from web.parsers import json_object
+from web.problems import InvalidRequest
+
+# Which of two a reader takes is left open (https://www.rfc-editor.org/rfc/rfc8259#section-4), so the gateway might
+# judge one and the vendor answer the other. Readers in Go do not tell letters apart, so their case does not count
+# (https://pkg.go.dev/encoding/json#Unmarshal).
+_ONCE = ("model", "messages", "input", "max_tokens", "max_completion_tokens", "stream", "tools", "system")
+_MENTIONED = re.compile(
+    ('"(' + "|".join("".join(f"[{sign}{sign.upper()}]" for sign in name) for name in _ONCE) + r')"\s*:').encode()
+)
+_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
+
+
+def vendor_object(body: bytes) -> dict[str, Any]:
+    """A body as web.parsers.json_object has it, in which no field that matters comes twice. Raises InvalidRequest."""
+    value = json_object(body)
+    mentioned = Counter(name.lower() for name in _MENTIONED.findall(body))
+    if any(count > 1 for count in mentioned.values()) or _ESCAPED_LETTER.search(body):
+        named = Counter(name.lower() for name, _, _ in top_fields(body))
+        for name in _ONCE:
+            if named[name] > 1:
+                raise InvalidRequest(f"The body has `{name}` more than once. Send it once.")
+    return value
