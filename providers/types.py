@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from posixpath import normpath
 from typing import Any
 from urllib.parse import unquote
@@ -36,8 +37,13 @@ class NativeRequest:
         Unquoted, without parameters (`;x`), repeated slashes, dot segments and a slash at the end: servers take all of
         those for the same place, so what is metered must not depend on them.
         """
-        plain = "/".join(segment.partition(";")[0] for segment in unquote(self.path).split("/"))
-        return normpath(f"/{plain.strip('/')}").rstrip("/")
+        return _plain(self.path)
+
+
+@lru_cache(maxsize=1024)
+def _plain(path: str) -> str:
+    plain = "/".join(segment.partition(";")[0] for segment in unquote(path).split("/"))
+    return normpath(f"/{plain.strip('/')}").rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)

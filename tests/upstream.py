@@ -103,7 +103,7 @@ async def _error_inside(upstream: Upstream, writer: asyncio.StreamWriter) -> Non
 
 
 async def _content_list(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
-    choice = {"index": 0, "message": {"role": "assistant", "content": [{"type": "text", "text": LEAK}]}}
+    choice = {"index": 0, "message": {"role": "assistant", "content": [LEAK]}}
     await _send(writer, 200, json.dumps({"choices": [choice]}).encode())
 
 
