@@ -88,4 +88,4 @@ def test_no_body_takes_long(body: bytes) -> None:
         with_usage_asked_for(with_model(body, "n"))
     except InvalidRequest as refused:
         assert str(refused).endswith(".")
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 1.0, "0.3 to 0.5 s where nothing else runs"
