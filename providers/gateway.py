@@ -5,7 +5,6 @@ an error with its status; then the caller takes the answer whole or piece by pie
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
@@ -34,8 +33,6 @@ from providers.errors import (
 from providers.routing import PlannedAttempt
 from providers.types import Chunk, Head, NativeRequest, Usage, Wanted
 from providers.upstream.client import send
-
-logger = logging.getLogger("gateway.calls")
 
 CLIENT_LEFT = "the client left"  # with this message the lane cancels what it serves; the server cancels without
 _BYTES_PER_TOKEN = 4  # for estimates only: what was relayed when the vendor's own count is missing

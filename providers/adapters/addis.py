@@ -4,7 +4,7 @@ Source: https://platform.addisassistant.com/docs and the vendor's own client, ht
 Where they contradict each other, both are understood.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -12,7 +12,7 @@ import orjson
 
 from providers.adapters import addis_fronts, addis_meters
 from providers.adapters.addis_chat import attachments, chat_body
-from providers.adapters.base import HttpAdapter
+from providers.adapters.base import TextAdapter
 from providers.adapters.bodies import parsed_url
 from providers.adapters.json_values import an_object, count, document, mapping, sequence, text
 from providers.adapters.meters import Meter
@@ -35,7 +35,7 @@ _FINISHED = {
 }
 
 
-class AddisAdapter(HttpAdapter):
+class AddisAdapter(TextAdapter):
     """POST {base_url}/api/v1/chat_generate, whole or streamed.
 
     The vendor documents its streams as server-sent events and shows them as JSON lines too; either is read.
@@ -78,6 +78,9 @@ class AddisAdapter(HttpAdapter):
             raise BrokenAnswer("an answer without text")
         finished = "tool_calls" if chunk.tool_calls else chunk.finish_reason or "stop"
         return Chunk(chunk.text, finished, chunk.usage, chunk.model, end=True, tool_calls=chunk.tool_calls)
+
+    def event_reader(self) -> Callable[[Event], Iterator[Chunk]]:
+        return self.read_event
 
     def read_event(self, event: Event) -> Iterator[Chunk]:
         if event.data == b"[DONE]":

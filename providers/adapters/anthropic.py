@@ -13,7 +13,7 @@ from providers.adapters import splice
 from providers.adapters.anthropic_messages import messages_body
 from providers.adapters.anthropic_stream import StreamedMessage, arguments, finish_reason
 from providers.adapters.anthropic_usage import usage
-from providers.adapters.base import HttpAdapter
+from providers.adapters.base import TextAdapter
 from providers.adapters.bodies import parsed_url
 from providers.adapters.json_values import an_object, document, text
 from providers.adapters.meters import Document, Events, Meter, Reported, Unread
@@ -28,7 +28,7 @@ _OAUTH_PREFIX = "sk-ant-oat"
 _OAUTH_BETA = "oauth-2025-04-20"  # without it the vendor takes no such token; its own clients send it too
 
 
-class AnthropicAdapter(HttpAdapter):
+class AnthropicAdapter(TextAdapter):
     """POST {base_url}/v1/messages, and all else below base_url as it comes."""
 
     sent_headers = ("anthropic-",)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from itertools import chain
 
 import httpx
@@ -44,31 +44,11 @@ class HttpAdapter(ABC):
     def build_probe(self, endpoint: Endpoint) -> httpx.Request:
         """A request that needs a valid key and costs nothing."""
 
-    def build(self, endpoint: Endpoint, request: GenerateRequest) -> httpx.Request:
-        """The request to send. Raises RequestNotPossible for what the vendor has no word for."""
+    def answer(self, endpoint: Endpoint, request: GenerateRequest, send: Sender) -> AbstractAsyncContextManager[Opened]:
+        """A TextAdapter has an answer. Raises RequestNotPossible."""
         raise RequestNotPossible(
             f"Provider '{endpoint.name}' generates no text. Use its own API at /proxy/{endpoint.name}/."
         )
-
-    def read_whole(self, body: bytes) -> Chunk:
-        """The answer in a whole body. Raises BrokenAnswer."""
-        raise NotImplementedError
-
-    def read_event(self, event: Event) -> Iterator[Chunk]:
-        """What one event of a stream says. Raises BrokenAnswer, also for an error inside the stream."""
-        raise NotImplementedError
-
-    def event_reader(self) -> Callable[[Event], Iterator[Chunk]]:
-        """`read_event` for the events of one stream, where what one says depends on those before it."""
-        return self.read_event
-
-    # How a vendor's streams arrive; most keep to the standard.
-
-    stream_types: tuple[str, ...] = ("text/event-stream",)  # beginnings of the content types that a stream may have
-
-    def stream_reader(self) -> StreamReader:
-        """What cuts one stream into events."""
-        return ServerSentEvents()
 
     # What a vendor's relayed requests need beside the key; most need nothing of it.
 
@@ -127,13 +107,6 @@ class HttpAdapter(ABC):
         )
 
     @asynccontextmanager
-    async def answer(self, endpoint: Endpoint, request: GenerateRequest, send: Sender) -> AsyncIterator[Opened]:
-        async with send(endpoint, self.build(endpoint, request)) as response:
-            chunks = self._streamed(response) if request.stream else self._whole(response)
-            async with aclosing(chunks):
-                yield Opened(chunks)
-
-    @asynccontextmanager
     async def relay(self, endpoint: Endpoint, request: NativeRequest, send: Sender) -> AsyncIterator[Opened]:
         translation = self.translations.get((request.wire, request.path))
         translated = translation and translation(endpoint, request)
@@ -156,8 +129,6 @@ class HttpAdapter(ABC):
                 return
             pieces = raw_pieces(response)
             first = await anext(pieces, b"")
-            watch = KeyWatch(endpoint.key)
-            watch.check(first)
             head = self._head(endpoint, response, first)
             meter = self.meter(endpoint, request, response)
             if meter.withholds:
@@ -165,7 +136,7 @@ class HttpAdapter(ABC):
             if (codings := true_encoding(response.headers, first)) and not isinstance(meter, Unread):
                 meter = Decoded(meter, codings)
                 head = _without(head, "content-encoding") if meter.withholds else head
-            chunks = _relayed(first, pieces, meter, watch, response.headers.get("content-length"))
+            chunks = _relayed(first, pieces, meter, KeyWatch(endpoint.key), response.headers.get("content-length"))
             async with aclosing(chunks):
                 yield Opened(chunks, head)
 
@@ -194,6 +165,37 @@ class HttpAdapter(ABC):
         """Asks what costs nothing. Raises UpstreamError when that fails."""
         async with send(endpoint, self.build_probe(endpoint)) as response:
             await read_body(response)
+
+
+class TextAdapter(HttpAdapter):
+    """An adapter for a vendor behind HTTP that generates text."""
+
+    @abstractmethod
+    def build(self, endpoint: Endpoint, request: GenerateRequest) -> httpx.Request:
+        """The request to send. Raises RequestNotPossible for what the vendor has no word for."""
+
+    @abstractmethod
+    def read_whole(self, body: bytes) -> Chunk:
+        """The answer in a whole body. Raises BrokenAnswer."""
+
+    @abstractmethod
+    def event_reader(self) -> Callable[[Event], Iterator[Chunk]]:
+        """What says of each event of one stream what it means. It raises BrokenAnswer, also for an error inside."""
+
+    # How a vendor's streams arrive; most keep to the standard.
+
+    stream_types: tuple[str, ...] = ("text/event-stream",)  # beginnings of the content types that a stream may have
+
+    def stream_reader(self) -> StreamReader:
+        """What cuts one stream into events."""
+        return ServerSentEvents()
+
+    @asynccontextmanager
+    async def answer(self, endpoint: Endpoint, request: GenerateRequest, send: Sender) -> AsyncIterator[Opened]:
+        async with send(endpoint, self.build(endpoint, request)) as response:
+            chunks = self._streamed(response) if request.stream else self._whole(response)
+            async with aclosing(chunks):
+                yield Opened(chunks)
 
     async def _whole(self, response: httpx.Response) -> AsyncGenerator[Chunk, None]:
         yield self.read_whole(await read_body(response))
@@ -241,6 +243,7 @@ async def _relayed(
     Raises BrokenAnswer before a piece that would complete the provider's key.
     """
     if announced == str(len(first)):
+        watch.check(first)
         yield summary((meter.feed(first), meter.finish()))
         return
     begun = watch.passed(first)

@@ -12,7 +12,7 @@ import httpx
 import orjson
 
 from providers.adapters import gemini_answer, gemini_content, gemini_fronts
-from providers.adapters.base import HttpAdapter
+from providers.adapters.base import TextAdapter
 from providers.adapters.bodies import parsed_url
 from providers.adapters.contract import Opened, Sender
 from providers.adapters.gemini_answer import Reading
@@ -37,7 +37,7 @@ class _Stream(ServerSentEvents):
             yield Event(rest)
 
 
-class GeminiAdapter(HttpAdapter):
+class GeminiAdapter(TextAdapter):
     """POST {base_url}/{version}/models/{model}:generateContent, and all else below base_url as it comes."""
 
     translations = gemini_fronts.FRONTS
@@ -64,9 +64,6 @@ class GeminiAdapter(HttpAdapter):
 
     def read_whole(self, body: bytes) -> Chunk:
         return Reading().whole(body)
-
-    def read_event(self, event: Event) -> Iterator[Chunk]:
-        return Reading().event(event)
 
     def stream_reader(self) -> StreamReader:
         return _Stream(keep_raw=True)

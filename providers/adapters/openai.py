@@ -3,7 +3,7 @@
 Source: https://platform.openai.com/docs/api-reference
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from providers.adapters import openai_usage, splice
-from providers.adapters.base import HttpAdapter
+from providers.adapters.base import TextAdapter
 from providers.adapters.bodies import parsed_url
 from providers.adapters.json_values import an_object, document, mapping, pieces_of_text, sequence, text
 from providers.adapters.meters import Events, Meter
@@ -24,7 +24,7 @@ from providers.types import Chunk, Endpoint, NativeRequest, ToolCallPiece
 CHAT = "/chat/completions"
 
 
-class OpenAIAdapter(HttpAdapter):
+class OpenAIAdapter(TextAdapter):
     """POST {base_url}/chat/completions, and all else below base_url as it comes."""
 
     sent_headers = ("openai-beta",)
@@ -48,6 +48,9 @@ class OpenAIAdapter(HttpAdapter):
             raise BrokenAnswer("an answer without choices")
         choice = an_object(choices[0])
         return _chunk(answer, choice, an_object(choice.get("message")), end=True)
+
+    def event_reader(self) -> Callable[[Event], Iterator[Chunk]]:
+        return self.read_event
 
     def read_event(self, event: Event) -> Iterator[Chunk]:
         if event.data == b"[DONE]":

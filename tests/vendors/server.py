@@ -10,6 +10,7 @@ import json
 import re
 import ssl
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -61,7 +62,7 @@ class Arrived:
 
 
 @dataclass
-class Server:
+class Server(ABC):
     """Runs in a thread with its own event loop. `go_on` lets a paced stream send the rest."""
 
     port: int = 0
@@ -84,8 +85,9 @@ class Server:
         """What was asked for, without the free probes."""
         return [arrived for arrived in self.requests if arrived.method == "POST"]
 
+    @abstractmethod
     async def answer(self, arrived: Arrived, writer: asyncio.StreamWriter) -> None:
-        raise NotImplementedError
+        """Answers one request."""
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -173,9 +175,9 @@ class Vendor(Server):
         """The credential that a request carries."""
         return arrived.headers.get("authorization", "").removeprefix("Bearer ")
 
+    @abstractmethod
     def error(self, status: int, message: str) -> Answer:
         """An error in the vendor's shape."""
-        raise NotImplementedError
 
     def reply(self, arrived: Arrived) -> Answer:
         if (key := self.key_in(arrived)) != KEY:
