@@ -5,9 +5,8 @@ admission. Nobody waits for a settlement; while the database is away it is kept 
 """
 
 import asyncio
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import getrandbits  # no secret; and seeded anew in a process that was forked
@@ -18,43 +17,12 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from accounts.consumption import CONSUMED, Consumption
 from accounts.errors import NotAuthenticated
 from accounts.models import Attempt, Call, CallState
 from accounts.principal import Principal
 from storage.rows import RowInsert, RowUpdate
 from storage.writer import GroupWriter
-
-
-@dataclass(frozen=True, slots=True)
-class Consumption:
-    """What a call took, in tokens: `cached` and `cache_write` are part of the input, `reasoning` of the output.
-
-    measures: whatever else its vendor counts, by name. `estimated`: counted by us, not by the vendor.
-    """
-
-    input: int = 0
-    output: int = 0
-    cached: int = 0
-    cache_write: int = 0
-    reasoning: int = 0
-    measures: Mapping[str, float] | None = None
-    estimated: bool = False
-
-    def columns(self) -> tuple[Any, ...]:
-        """The values of CONSUMED."""
-        measures = None if self.measures is None else json.dumps(dict(self.measures))
-        return (self.input, self.output, self.cached, self.cache_write, self.reasoning, measures, self.estimated)
-
-
-CONSUMED = (
-    "input_tokens",
-    "output_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "measures",
-    "estimated",
-)
 
 
 @dataclass(frozen=True, slots=True)

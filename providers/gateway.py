@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from accounts import ledger
-from accounts.ledger import Admission, AttemptRecord, Consumption, Hold
+from accounts.consumption import Consumption
+from accounts.ledger import Admission, AttemptRecord, Hold
 from accounts.models import CallState
 from accounts.principal import Principal
 from providers import directory, routing

@@ -1,5 +1,24 @@
-from accounts.models.ledger import Attempt, Call, CallState
+from accounts.models.ledger import Attempt, Call, CallState, Lease
+from accounts.models.price import Currency, Price
+from accounts.models.quota import Counter, Quota, QuotaRevision, Unit, Window
 from accounts.models.token import ApiToken
+from accounts.models.usage import UsageDay, UsageRollup
 from accounts.models.user import User
 
-__all__ = ["ApiToken", "Attempt", "Call", "CallState", "User"]
+__all__ = [
+    "ApiToken",
+    "Attempt",
+    "Call",
+    "CallState",
+    "Counter",
+    "Currency",
+    "Lease",
+    "Price",
+    "Quota",
+    "QuotaRevision",
+    "Unit",
+    "UsageDay",
+    "UsageRollup",
+    "User",
+    "Window",
+]

@@ -21,6 +21,12 @@ class Consumed(models.Model):
         help_text="What else the vendor counts, by name: characters, images, audio_seconds, billable_units, credits.",
     )
     estimated = models.BooleanField(default=False, help_text="Counted by the gateway, not by the vendor.")
+    cost = models.DecimalField(
+        max_digits=20,
+        decimal_places=10,
+        null=True,
+        help_text="In the currency of the prices. Empty: the price is unknown.",
+    )
 
     class Meta:
         abstract = True
@@ -36,6 +42,9 @@ class CallState(models.TextChoices):
     TRUNCATED = "truncated", "Truncated"
     TIMEOUT = "timeout", "Timeout"
     SHUTDOWN = "shutdown", "Server stopped"
+    REVOKED = "revoked", "Credential revoked"
+    QUOTA = "quota", "Quota used up"
+    LOST = "lost", "Server died"
     REFUSED = "refused", "Not possible at this provider"
     INTERNAL_ERROR = "internal_error", "Internal error"
 
@@ -52,6 +61,11 @@ class Call(Consumed):
     model = models.CharField(max_length=200, blank=True)
     streamed = models.BooleanField(default=False)
     state = models.CharField(max_length=16, choices=CallState, default=CallState.OPEN)
+    lease = models.UUIDField(null=True, help_text="The process that has it open, or had.")
+    reserved_tokens = models.PositiveBigIntegerField(db_default=0)
+    reserved_cost = models.DecimalField(max_digits=20, decimal_places=10, null=True)
+    holds = models.JSONField(null=True, help_text="The counters that it reserved at: [id, unit, start of the window].")
+    exceeded = models.BooleanField(db_default=False, help_text="The vendor reported more than was reserved.")
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
 
@@ -96,3 +110,17 @@ class Attempt(Consumed):
 
     def __str__(self) -> str:
         return f"{self.position}: {self.provider} {self.state}"
+
+
+class Lease(models.Model):
+    """A process that holds calls open. While it lives it renews this; when it no longer does, others close its calls.
+
+    Times are the database's own, so that no two clocks are compared.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    process = models.CharField(max_length=100, help_text="Host and process id.")
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.process

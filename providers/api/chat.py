@@ -12,7 +12,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts.ledger import Consumption
+from accounts.consumption import Consumption
 from accounts.principal import Principal
 from providers import gateway, ndjson
 from providers.api.chat_requests import ChatSerializer, UploadSerializer, chat_request, upload_request

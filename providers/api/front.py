@@ -9,7 +9,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
-from accounts.ledger import Consumption
+from accounts.consumption import Consumption
 from accounts.principal import Principal
 from providers import gateway
 from providers.api.bodies import vendor_object

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts.ledger import Consumption
+from accounts.consumption import Consumption
 from providers import gateway, sse
 from providers.api.conversation_fields import MessagesField, ToolsField
 from providers.api.rendering import rendered

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Protocol
 
-from accounts.ledger import Consumption
+from accounts.consumption import Consumption
 from providers.gateway import Answer
 from providers.types import Chunk
 from web.problems import Problem, problem_for

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from accounts.ledger import Consumption
+from accounts.consumption import Consumption
 from providers.completion import Completion
 from providers.conversation import ToolCall
 from providers.fronts.anthropic_read import estimate_tokens, read_messages

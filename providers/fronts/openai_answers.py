@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from accounts.ledger import Consumption
+from accounts.consumption import Consumption
 from providers import sse
 from providers.completion import Completion
 from providers.conversation import ToolCall

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts.ledger import Consumption
+from accounts.consumption import Consumption
 from providers.adapters.anthropic import AnthropicAdapter
 from providers.adapters.meters import summary
 from providers.completion import Completion

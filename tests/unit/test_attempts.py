@@ -4,7 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from accounts.ledger import Admission, AttemptRecord, Consumption, Hold
+from accounts.consumption import Consumption
+from accounts.ledger import Admission, AttemptRecord, Hold
 from accounts.principal import Principal
 from providers.conversation import GenerateRequest, Message
 from providers.gateway import Answer

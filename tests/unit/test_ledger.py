@@ -11,8 +11,9 @@ import pytest
 from django.db import transaction
 
 from accounts import ledger
+from accounts.consumption import Consumption
 from accounts.errors import NotAuthenticated
-from accounts.ledger import Admission, AttemptRecord, Consumption, Hold
+from accounts.ledger import Admission, AttemptRecord, Hold
 from accounts.models import ApiToken, Attempt, Call, CallState, User
 from accounts.principal import Principal
 

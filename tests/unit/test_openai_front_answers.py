@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.ledger import Consumption
+from accounts.consumption import Consumption
 from providers.adapters.meters import summary
 from providers.adapters.openai import OpenAIAdapter
 from providers.adapters.openai_chat import chat_body
