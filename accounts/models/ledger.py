@@ -62,9 +62,12 @@ class Call(Consumed):
     streamed = models.BooleanField(default=False)
     state = models.CharField(max_length=16, choices=CallState, default=CallState.OPEN)
     lease = models.UUIDField(null=True, help_text="The process that has it open, or had.")
-    reserved_tokens = models.PositiveBigIntegerField(db_default=0)
+    reserved_input = models.PositiveBigIntegerField(db_default=0, help_text="Tokens.")
+    reserved_output = models.PositiveBigIntegerField(db_default=0, help_text="Tokens.")
     reserved_cost = models.DecimalField(max_digits=20, decimal_places=10, null=True)
-    holds = models.JSONField(null=True, help_text="The counters that it reserved at: [id, unit, start of the window].")
+    holds = models.TextField(
+        db_default="", help_text="The counters that it reserved at, as JSON: [id, unit, start of the window], ..."
+    )
     exceeded = models.BooleanField(db_default=False, help_text="The vendor reported more than was reserved.")
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)

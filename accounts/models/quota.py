@@ -68,6 +68,13 @@ class Quota(models.Model):
 
     class Meta:
         ordering = ("provider", "unit", "window")
+        indexes = [
+            models.Index(
+                fields=["provider"],
+                condition=models.Q(**{f"{subject}__isnull": True for subject in _SUBJECTS}),
+                name="quota_of_everybody",
+            )
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(user__isnull=True, group__isnull=True)
@@ -117,7 +124,7 @@ class Counter(models.Model):
     provider = models.CharField(max_length=64, blank=True)
     unit = models.CharField(max_length=16, choices=Unit)
     window = models.CharField(max_length=8, choices=Window)
-    starts_at = models.DateTimeField()
+    starts_at = models.BigIntegerField(help_text="When the window began, in seconds since 1970.")
     used = models.BigIntegerField(default=0)
     reserved = models.BigIntegerField(default=0)
 
