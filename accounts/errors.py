@@ -2,8 +2,13 @@
 
 AccountsError
 ├── NotAuthenticated     no credential, or one that is not valid (any more)
-└── NotPermitted         a valid caller who may not do this
+├── NotPermitted         a valid caller who may not do this
+└── QuotaExceeded        a valid caller who has used up what was allotted
 """
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 
 
 class AccountsError(Exception):
@@ -16,3 +21,66 @@ class NotAuthenticated(AccountsError):
 
 class NotPermitted(AccountsError):
     """The caller is known and may not do this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Which quota has no room for a call, and how it stands.
+
+    subject: user, group or token. Amounts are in the unit, a cost in the currency of the prices. needed: what the call
+    may take at least. resets_at: when the quota begins anew, None if it never does. unpriced: the model whose price is
+    not known, where that is why. seconds: from the call to resets_at.
+    """
+
+    subject: str
+    provider: str
+    unit: str
+    window: str
+    limit: Decimal
+    used: Decimal
+    reserved: Decimal
+    needed: Decimal
+    resets_at: datetime | None
+    seconds: int | None
+    unpriced: str | None = None
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds after which another try may pass; None where waiting does not help."""
+        if self.unit == "concurrency":
+            return 1  # whenever one of the running calls ends
+        return None if self.unpriced is not None or self.needed > self.limit else self.seconds
+
+    def __str__(self) -> str:
+        where = f" at provider '{self.provider}'" if self.provider else ""
+        whose = {"group": "your group's", "token": "this token's"}.get(self.subject, "your")
+        if self.unpriced is not None:
+            return (
+                f"The price of '{self.unpriced}'{where} is not known, and {whose} quota is one of cost."
+                " An administrator can add the price, or let the quota allow calls without one."
+            )
+        if self.unit == "concurrency":
+            return f"{self.limit:f} calls{where} at the same time are {whose} quota, and as many are running."
+        per = "" if self.window == "total" else f" per {self.window}"
+        left = max(Decimal(0), self.limit - self.used - self.reserved)
+        said = f"{whose.capitalize()} quota of {_amount(self.limit, self.unit)}{per}{where} has {left:f} left"
+        said += f" ({self.used:f} used, {self.reserved:f} reserved by calls that are running)"
+        if self.unit != "requests":
+            said += f"; this call may take {self.needed:f}"
+        if self.needed > self.limit:
+            return f"{said}, more than the whole quota. Send less, or ask for fewer tokens."
+        if self.resets_at is None:
+            return f"{said}. It does not begin anew; an administrator can raise it."
+        return f"{said}. It begins anew at {self.resets_at:%Y-%m-%dT%H:%M:%SZ}."
+
+
+def _amount(value: Decimal, unit: str) -> str:
+    return f"a cost of {value:f}" if unit == "cost" else f"{value:f} {unit}"
+
+
+class QuotaExceeded(AccountsError):
+    """The call does not fit into a quota of the caller's."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal

@@ -5,11 +5,9 @@ admission. Nobody waits for a settlement; while the database is away it is kept 
 """
 
 import asyncio
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from random import getrandbits  # no secret; and seeded anew in a process that was forked
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -17,75 +15,40 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from accounts import leases
+from accounts.calls import (
+    Admission,
+    AttemptRecord,
+    Bound,
+    Entry,
+    Extension,
+    Grant,
+    Hold,
+    Settlement,
+    new_call_id,
+)
+from accounts.closing import StandingCall, close, standing_calls
 from accounts.consumption import CONSUMED, Consumption
-from accounts.errors import NotAuthenticated
-from accounts.models import Attempt, Call, CallState
-from accounts.principal import Principal
+from accounts.counters import CounterRow, Counters
+from accounts.deciding import admitted, extended
+from accounts.errors import NotAuthenticated, QuotaExceeded
+from accounts.models import Call, CallState
+from accounts.rules import Caller, Rule, Rules
 from storage.rows import RowInsert, RowUpdate
 from storage.writer import GroupWriter
 
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A call that asks to be let in."""
-
-    principal: Principal
-    request_id: str
-    surface: str
-    provider: str
-    model: str
-    streamed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """An admitted call, open until it is settled."""
-
-    call_id: UUID
-    admission: Admission
-    opened_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
-    """What became of one execution at a vendor. Durations are in milliseconds."""
-
-    provider: str
-    model: str
-    key_hint: str
-    state: CallState
-    status: int | None
-    consumption: Consumption
-    first_byte_ms: int | None
-    duration_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """How a call ended."""
-
-    call_id: UUID
-    state: CallState
-    consumption: Consumption
-    attempts: tuple[AttemptRecord, ...]
-    closed_at: datetime
-
-
-def new_call_id() -> UUID:
-    """A UUID of version 7 (RFC 9562): ordered by time, so that rows are inserted at the end of the index."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | getrandbits(80)
-    value = value & ~(0xF << 76) | (0x7 << 76)
-    return UUID(int=value & ~(0x3 << 62) | (0x2 << 62))
+__all__ = ["Admission", "AttemptRecord", "Bound", "Grant", "Hold", "admit", "extend", "new_call_id", "settle", "writer"]
 
 
 async def admit(admission: Admission) -> Hold:
-    """Opens a call, or raises why not.
+    """Opens a call and reserves what it may take, or raises why not.
 
-    Raises NotAuthenticated when the token or its user was revoked since it was looked up, StorageUnavailable when the
-    database is away. If the one who waits is cancelled, the call is closed again as soon as it is open.
+    Raises NotAuthenticated when the token or its user was revoked since it was looked up, QuotaExceeded when a quota
+    has no room for it, StorageUnavailable when the database is away. If the one who waits is cancelled, the call is
+    closed again as soon as it is open.
     """
-    hold = Hold(call_id=new_call_id(), admission=admission, opened_at=timezone.now())
+    leases.keep()
+    hold = Hold(new_call_id(), admission, timezone.now())
     waiter = writer.write(hold)
     try:
         await waiter
@@ -97,46 +60,115 @@ async def admit(admission: Admission) -> Hold:
     return hold
 
 
-def settle(hold: Hold, state: CallState, consumption: Consumption, attempts: Sequence[AttemptRecord]) -> None:
-    """Closes a call. Settling one a second time changes nothing."""
-    writer.post(Settlement(hold.call_id, state, consumption, tuple(attempts), timezone.now()))
+async def extend(hold: Hold, output: int) -> int:
+    """Reserves more output for a call that runs past what it was given. Returns how much, in tokens; 0 for none.
+
+    Raises NotAuthenticated when its credential was revoked, StorageUnavailable when the database is away.
+    """
+    extension = Extension(hold, output)
+    await writer.write(extension)
+    hold.grant.output += extension.granted
+    return extension.granted
 
 
-def _close_unclaimed(item: Hold | Settlement) -> None:
-    """Closes a call whose caller was cancelled while it was opened."""
+def settle(
+    hold: Hold,
+    state: CallState,
+    consumption: Consumption,
+    attempts: Sequence[AttemptRecord],
+    cost: Decimal | None = None,
+) -> None:
+    """Closes a call. Settling one a second time changes nothing.
+
+    Parameters: cost, in the currency of the prices; None where it is not known.
+    """
+    counts = state is not CallState.REFUSED
+    writer.post(Settlement(hold.call_id, state, consumption, tuple(attempts), timezone.now(), cost, counts))
+
+
+def _close_unclaimed(item: Entry) -> None:
+    """Closes a call whose caller was cancelled while it was opened, or never learned that it was."""
     if isinstance(item, Hold):
-        settle(item, CallState.CLIENT_GONE, Consumption(), ())
+        nothing = (Consumption(), (), timezone.now(), Decimal(0), False)
+        writer.post(Settlement(item.call_id, CallState.CLIENT_GONE, *nothing))
 
 
-def _apply(items: Sequence[Hold | Settlement]) -> Sequence[Exception | None]:
-    """Writes a group, in the writer's transaction. A settlement never arrives before its admission was committed."""
-    holds = [item for item in items if isinstance(item, Hold)]
+def stop() -> None:
+    """Writes what is left, and lets go of the lease. To be called when nothing is under way any more."""
+    writer.stop()
+    leases.end()
+
+
+_rules = Rules()  # used by the writer's thread only
+
+
+def _apply(items: Sequence[Entry]) -> Sequence[Exception | None]:
+    """Writes a group, in the writer's transaction. A settlement never arrives before its admission was committed.
+
+    Settlements come first: what they give back is there for those who ask in the same group. Rows of calls are locked
+    before counters, everywhere, so that no two processes wait for each other.
+    """
+    asking = [item for item in items if not isinstance(item, Settlement)]
     settlements = [item for item in items if isinstance(item, Settlement)]
     with connection.cursor() as cursor:
-        refused = _refused(cursor, holds)
-        _insert_calls(cursor, [_call_row(hold) for hold in holds if hold.call_id not in refused])
-        closed = _close_calls(cursor, [_closing_row(settlement) for settlement in settlements])
-        _insert_attempts(
-            cursor,
-            [
-                _attempt_row(settlement.call_id, position, record)
-                for settlement, was_open in zip(settlements, closed, strict=True)
-                if was_open
-                for position, record in enumerate(settlement.attempts)
-            ],
-        )
-    return [refused.get(item.call_id) for item in items]
+        refused = _revoked(cursor, asking)
+        asking = [item for item in asking if id(item) not in refused]
+        rules = _rules.of(cursor, {_caller(item) for item in asking}) if asking else {}
+        closing = {one.call_id for one in settlements}
+        calls = standing_calls(cursor, closing | {one.hold.call_id for one in asking if isinstance(one, Extension)})
+        keys = {rule.key for item in asking for rule in rules[_caller(item)] if rule.applies_to(_asks(item).provider)}
+        counters = Counters(cursor, keys, {hold[0] for call in calls.values() for hold in call.holds})
+        close(cursor, settlements, calls, counters)
+        refused |= _let_in(cursor, asking, rules, calls, counters)
+        counters.save()
+    return [refused.get(id(item)) for item in items]
 
 
-def _refused(cursor: CursorWrapper, holds: Sequence[Hold]) -> dict[UUID, Exception]:
-    """Which of these may not be opened: the last word on revocation, in the admission's own transaction."""
-    principals = {hold.admission.principal for hold in holds}
-    tokens = _found(cursor, _USABLE_TOKENS, {p.token_id for p in principals if p.token_id is not None})
-    users = _found(cursor, _USABLE_USERS, {p.user_id for p in principals if p.token_id is None})
+def _let_in(
+    cursor: CursorWrapper,
+    asking: Sequence[Hold | Extension],
+    rules: Mapping[Caller, Sequence[Rule]],
+    calls: Mapping[UUID, StandingCall],
+    counters: Counters,
+) -> dict[int, Exception]:
+    """Decides in the order of arrival, and writes the rows of those that are let in. Returns the others' errors."""
+    refused: dict[int, Exception] = {}
+    opened: list[tuple[Any, ...]] = []
+    longer: list[tuple[Any, ...]] = []
+    for item in asking:
+        mine = rules[_caller(item)]
+        if isinstance(item, Hold):
+            try:
+                opened.append(_call_row(item, admitted(item, mine, counters)))
+            except QuotaExceeded as error:
+                refused[id(item)] = error
+        elif (call := calls.get(item.hold.call_id)) is not None and call.state == CallState.OPEN:
+            extended(item, mine, counters, [row for row, _ in counters.held(call.holds)])
+            output = item.hold.grant.output + item.granted
+            longer.append((output, _reserved_cost(item.hold, output), item.hold.call_id))
+    _insert_calls(cursor, opened)
+    _lengthen_calls(cursor, longer)
+    return refused
+
+
+def _asks(item: Hold | Extension) -> Admission:
+    return item.admission if isinstance(item, Hold) else item.hold.admission
+
+
+def _caller(item: Hold | Extension) -> Caller:
+    principal = _asks(item).principal
+    return principal.user_id, principal.token_id
+
+
+def _revoked(cursor: CursorWrapper, asking: Sequence[Hold | Extension]) -> dict[int, Exception]:
+    """Which of these may not call any more: the last word on revocation, in the admission's own transaction."""
+    callers = {_caller(item) for item in asking}
+    tokens = _found(cursor, _USABLE_TOKENS, {token for _, token in callers if token is not None})
+    users = _found(cursor, _USABLE_USERS, {user for user, token in callers if token is None})
     return {
-        hold.call_id: NotAuthenticated("This credential was revoked.")
-        for hold in holds
-        if (who := hold.admission.principal).token_id not in tokens and (who.token_id or who.user_id not in users)
+        id(item): NotAuthenticated("This credential was revoked.")
+        for item in asking
+        if (who := _caller(item))[1] not in tokens and (who[1] or who[0] not in users)
     }
 
 
@@ -166,44 +198,30 @@ _insert_calls = RowInsert(
         "streamed",
         "state",
         *CONSUMED,
+        "lease",
+        "reserved_input",
+        "reserved_output",
+        "reserved_cost",
+        "holds",
         "opened_at",
     ],
 )
-_close_calls = RowUpdate(Call, ["state", *CONSUMED, "closed_at", "id"], f"state = '{CallState.OPEN}'")
-_insert_attempts = RowInsert(
-    Attempt,
-    [
-        "call_id",
-        "position",
-        "provider",
-        "model",
-        "key_hint",
-        "state",
-        "status",
-        *CONSUMED,
-        "first_byte_ms",
-        "duration_ms",
-    ],
-)
-
-
+_lengthen_calls = RowUpdate(Call, ["reserved_output", "reserved_cost", "id"])
 _NOTHING = Consumption().columns()
 
 
-def _call_row(hold: Hold) -> tuple[Any, ...]:
+def _call_row(hold: Hold, rows: Sequence[CounterRow]) -> tuple[Any, ...]:
     admission, principal = hold.admission, hold.admission.principal
     about = (admission.surface, admission.provider, admission.model[:200], admission.streamed)
     who = (admission.request_id, principal.user_id, principal.token_id)
-    return (hold.call_id, *who, *about, CallState.OPEN.value, *_NOTHING, hold.opened_at)
+    holds = json.dumps([(row.id, row.key.unit, row.starts_at) for row in rows]) if rows else ""
+    reserved = (leases.own(), admission.bound.input, hold.grant.output, _reserved_cost(hold, hold.grant.output), holds)
+    return (hold.call_id, *who, *about, CallState.OPEN.value, *_NOTHING, *reserved, hold.opened_at)
 
 
-def _closing_row(settlement: Settlement) -> tuple[Any, ...]:
-    return (settlement.state.value, *settlement.consumption.columns(), settlement.closed_at, settlement.call_id)
+def _reserved_cost(hold: Hold, output: int) -> int | None:
+    bound = hold.admission.bound
+    return None if bound.base_cost is None else bound.cost(output)
 
 
-def _attempt_row(call_id: UUID, position: int, record: AttemptRecord) -> tuple[Any, ...]:
-    what = (record.provider, record.model[:200], record.key_hint, record.state.value, record.status)
-    return (call_id, position, *what, *record.consumption.columns(), record.first_byte_ms, record.duration_ms)
-
-
-writer: GroupWriter[Hold | Settlement, None] = GroupWriter("ledger-writer", _apply, _close_unclaimed)
+writer: GroupWriter[Entry, None] = GroupWriter("ledger-writer", _apply, _close_unclaimed)

@@ -4,7 +4,7 @@ The ORM builds a statement anew each time, which takes longer than the database 
 from the model itself, so columns and adaptation stay the model's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -65,46 +65,45 @@ class RowInsert(_Rows):
 
 
 class RowUpdate(_Rows):
-    """UPDATE of single rows, where a condition still holds.
+    """UPDATE of single rows by their primary key, which is the last of the columns."""
 
-    The last of the columns is the primary key; `condition` is a piece of SQL without parameters.
+    @cached_property
+    def _statement(self) -> str:
+        *settings, key = (f"{name} = %s" for name in self._names)
+        return " ".join(["UPDATE", self._table, "SET", ", ".join(settings), "WHERE", key])
+
+    def __call__(self, cursor: CursorWrapper, rows: Sequence[Sequence[Any]]) -> None:
+        """Changes rows, each given by its values in the order of the columns."""
+        if rows:
+            cursor.executemany(self._statement, [self._adapted(row) for row in rows])
+
+
+class RowLock(_Rows):
+    """SELECT of rows by their primary key, locked until the transaction ends, in the order of that key.
+
+    The key is the first of the columns; `condition` is a piece of SQL without parameters. Other columns must be of
+    kinds that every database returns alike: text, whole numbers and booleans.
     """
 
     def __init__(self, model: type[models.Model], columns: Sequence[str], condition: str) -> None:
         super().__init__(model, columns)
         self._condition = condition
 
-    @cached_property
-    def _statement(self) -> str:
-        *settings, key = (f"{name} = %s" for name in self._names)
-        return " ".join(["UPDATE", self._table, "SET", ", ".join(settings), "WHERE", key, "AND", self._condition])
-
-    def __call__(self, cursor: CursorWrapper, rows: Sequence[Sequence[Any]]) -> list[bool]:
-        """For each row of values: whether the condition held, and so the row was changed.
-
-        Of several rows with the same key only the first can change it.
-        """
-        adapted = [self._adapted(row) for row in rows]
-        unchanged = set(self._holding(cursor, [row[-1] for row in adapted]))
-        first = []
-        for row in adapted:
-            first.append(row[-1] in unchanged)
-            unchanged.discard(row[-1])
-        if changing := [row for row, is_first in zip(adapted, first, strict=True) if is_first]:
-            cursor.executemany(self._statement, changing)
-        return first
-
-    def _holding(self, cursor: CursorWrapper, keys: Sequence[Any]) -> Iterator[Any]:
-        """Those of the keys whose rows the condition holds for, locked until the transaction ends."""
+    def __call__(self, cursor: CursorWrapper, keys: Collection[Any]) -> dict[Any, tuple[Any, ...]]:
+        """Those of the rows that are there and meet the condition: their other columns by the key as it was given."""
+        found: dict[Any, tuple[Any, ...]] = {}
+        field = self._fields[0]
+        given = {field.get_db_prep_save(key, connection): key for key in keys}
+        adapted = sorted(given)
         # SQLite's transaction has the only right to write from its beginning, so it has nothing to lock.
         lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
-        for start in range(0, len(keys), _MOST_PARAMETERS):
-            part = keys[start : start + _MOST_PARAMETERS]
-            marks = ", ".join(["%s"] * len(part))
-            key = self._names[-1]
-            found = " ".join(["SELECT", key, "FROM", self._table, f"WHERE {key} IN ({marks}) AND", self._condition])
-            cursor.execute(found + lock, part)
-            yield from (row[0] for row in cursor.fetchall())
+        key = self._names[0]
+        for start in range(0, len(adapted), _MOST_PARAMETERS):
+            part = adapted[start : start + _MOST_PARAMETERS]
+            where = f"WHERE {key} IN ({', '.join(['%s'] * len(part))}) AND {self._condition} ORDER BY {key}"
+            cursor.execute(" ".join(["SELECT", ", ".join(self._names), "FROM", self._table, where]) + lock, part)
+            found |= {given[row[0]]: row[1:] for row in cursor.fetchall()}
+        return found
 
 
 def _of_value(field: "models.Field[Any, Any]") -> "models.Field[Any, Any]":

@@ -40,14 +40,14 @@ class _Entry(Generic[Item, Result]):
 class GroupWriter(Generic[Item, Result]):
     """Applies items in groups in a thread of its own.
 
-    Those that are waited for are applied in the order of their arrival, and so are the posted ones. Between the two
-    there is one promise: what is posted when the result of a write is known is applied after it. A posted item may
-    overtake a write that still waits.
+    A group is what waits when the last one is committed: the posted items first, then those that are waited for, each
+    kind in the order of its arrival. So whoever writes finds applied what was posted before.
 
     `apply` runs inside a transaction and returns one result per item; a result that is an exception is raised to the
     one who waits for it. When a group fails as a whole, its items are tried one by one, so that one bad item does
     not take the others with it. `unclaimed` is told of an item that was applied when the one who waited for it had
-    been cancelled. The thread is started by the first write, so after any fork.
+    been cancelled, and of one of which nobody can say whether it was: the database went away meanwhile. The thread is
+    started by the first write, so after any fork.
     """
 
     def __init__(
@@ -115,10 +115,8 @@ class GroupWriter(Generic[Item, Result]):
         stopping = False
         while not stopping:
             awaited, stopping = self._collect()
-            # In two transactions: whoever waits need not wait for what nobody waits for.
             try:
-                self._write_group(awaited)
-                kept = self._write_group([*kept, *self._take_posted()])
+                kept = self._write_group([*kept, *self._take_posted(), *awaited])
             except Exception:  # the thread must live: everybody after this one waits for it
                 logger.exception("A group could not be written.")
             if kept and not stopping:
@@ -156,6 +154,8 @@ class GroupWriter(Generic[Item, Result]):
             logger.error("The database is away: %s", error)
             waiting = [entry for entry in group if entry.waiter is not None]
             self._answer(waiting, [StorageUnavailable(str(error))] * len(waiting))
+            for entry in waiting:
+                self._unclaimed(entry.item)
             return [entry for entry in group if entry.waiter is None]
         except Exception as error:
             if len(group) > 1:

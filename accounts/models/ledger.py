@@ -64,7 +64,7 @@ class Call(Consumed):
     lease = models.UUIDField(null=True, help_text="The process that has it open, or had.")
     reserved_input = models.PositiveBigIntegerField(db_default=0, help_text="Tokens.")
     reserved_output = models.PositiveBigIntegerField(db_default=0, help_text="Tokens.")
-    reserved_cost = models.DecimalField(max_digits=20, decimal_places=10, null=True)
+    reserved_cost = models.BigIntegerField(null=True, help_text="10⁻¹⁰ of the currency. Empty: no price was known.")
     holds = models.TextField(
         db_default="", help_text="The counters that it reserved at, as JSON: [id, unit, start of the window], ..."
     )

@@ -1,0 +1,121 @@
+"""The counters of one transaction: locked in one order, read once, changed in memory, written together."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from accounts.models import Window
+from accounts.rules import CounterKey, Rule
+from accounts.windows import window_at
+
+_COLUMNS = 'id, scope, provider, unit, "window", starts_at, used, reserved'
+
+
+@dataclass(slots=True)
+class CounterRow:
+    """A Counter's row. starts_at is in seconds since 1970; amounts are as Counter has them."""
+
+    id: int
+    key: CounterKey
+    starts_at: int
+    used: int
+    reserved: int
+    changed: bool = False
+
+    def turn_to(self, starts_at: int) -> None:
+        """Begins a new window, if that is one. What was reserved in an older window ends with it.
+
+        A window that began later than this one stays: another process's clock, or another time zone, was ahead.
+        """
+        if starts_at > self.starts_at:
+            self.starts_at, self.used, self.reserved, self.changed = starts_at, 0, 0, True
+
+    def reserve(self, amount: int) -> None:
+        self.reserved += amount
+        self.changed = True
+
+    def release(self, reserved: int, used: int) -> None:
+        """Replaces a reservation by what was used of it."""
+        self.reserved -= reserved
+        self.used += used
+        self.changed = True
+
+
+class Counters:
+    """The counters that a transaction needs, locked until its end.
+
+    All are locked by one statement in the order of their ids, so that no two processes wait for each other in a circle.
+    """
+
+    def __init__(self, cursor: CursorWrapper, keys: Collection[CounterKey], ids: Collection[int]) -> None:
+        self._cursor = cursor
+        self._by_key: dict[CounterKey, CounterRow] = {}
+        self._by_id: dict[int, CounterRow] = {}
+        if not keys and not ids:
+            return
+        self._lock(keys, ids)
+        if missing := [key for key in keys if key not in self._by_key]:
+            self._make(missing)
+            self._lock(keys, ids)
+
+    def row(self, rule: Rule, moment: datetime) -> CounterRow:
+        """The counter of a rule in the window that holds at that moment."""
+        row = self._by_key[rule.key]
+        row.turn_to(window_start(rule, moment))
+        return row
+
+    def held(self, holds: Iterable[tuple[int, str, int]]) -> Iterator[tuple[CounterRow, str]]:
+        """Those counters of a call, with their units, whose window has not ended since."""
+        for number, unit, starts_at in holds:
+            row = self._by_id.get(number)
+            if row is not None and row.starts_at == starts_at:
+                yield row, unit
+
+    def save(self) -> None:
+        """Writes what was changed."""
+        changed = [(row.starts_at, row.used, row.reserved, row.id) for row in self._by_id.values() if row.changed]
+        if changed:
+            statement = "UPDATE accounts_counter SET starts_at = %s, used = %s, reserved = %s WHERE id = %s"
+            self._cursor.executemany(statement, changed)
+
+    def _lock(self, keys: Collection[CounterKey], ids: Collection[int]) -> None:
+        scopes = sorted({key.scope for key in keys})
+        conditions = [
+            f"{column} IN ({', '.join(['%s'] * len(values))})"
+            for column, values in (("scope", scopes), ("id", ids))
+            if values
+        ]
+        # SQLite's transaction has the only right to write from its beginning, so it has nothing to lock.
+        lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+        statement = " ".join(
+            ["SELECT", _COLUMNS, "FROM accounts_counter WHERE", " OR ".join(conditions), "ORDER BY id"]
+        )
+        self._cursor.execute(statement + lock, [*scopes, *ids])
+        for number, scope, provider, unit, window, starts_at, used, reserved in self._cursor.fetchall():
+            key = CounterKey(scope, provider, unit, window)
+            self._by_key[key] = self._by_id[number] = CounterRow(number, key, starts_at, used, reserved)
+
+    def _make(self, keys: Iterable[CounterKey]) -> None:
+        """Adds rows; another process may do the same at this moment, and one of the two does nothing."""
+        statement = (
+            'INSERT INTO accounts_counter (scope, provider, unit, "window", starts_at, used, reserved)'
+            ' VALUES (%s, %s, %s, %s, 0, 0, 0) ON CONFLICT (scope, provider, unit, "window") DO NOTHING'
+        )
+        self._cursor.executemany(statement, sorted(keys))
+
+
+def window_start(rule: Rule, moment: datetime) -> int:
+    """When the rule's window at that moment began, in seconds since 1970."""
+    if rule.key.window == Window.TOTAL:
+        return 0
+    return int(window_at(Window(rule.key.window), moment, rule.zone).starts_at.timestamp())
+
+
+def window_end(rule: Rule, moment: datetime) -> datetime | None:
+    """When the rule's window at that moment ends; None if it never does."""
+    if rule.key.window == Window.TOTAL:
+        return None
+    return window_at(Window(rule.key.window), moment, rule.zone).ends_at

@@ -1,0 +1,67 @@
+"""Notices what changes quotas: raises QuotaRevision, and drops the counters that nothing limits any more."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.signals import m2m_changed, post_delete, post_save
+
+from accounts.models import Counter, Quota, QuotaRevision, Unit, User
+
+_ROW = 1
+
+
+def connect() -> None:
+    """Begins to listen; once, when the app is ready."""
+    post_save.connect(_quota_changed, Quota)
+    post_delete.connect(_quota_deleted, Quota)
+    post_save.connect(_user_saved, User)
+    m2m_changed.connect(_groups_changed, User.groups.through)
+
+
+def raise_revision() -> None:
+    """Makes every process read the quotas again before it lets another call in."""
+    with transaction.atomic():
+        QuotaRevision.objects.get_or_create(pk=_ROW)
+        QuotaRevision.objects.filter(pk=_ROW).update(number=F("number") + 1)
+
+
+def _quota_changed(**_: Any) -> None:
+    raise_revision()
+
+
+def _user_saved(created: bool, update_fields: frozenset[str] | None, **_: Any) -> None:
+    """Signing in saves a user too, and changes nothing for quotas; neither does a new one, whom nobody remembers."""
+    if not created and (update_fields is None or "time_zone" in update_fields):
+        raise_revision()
+
+
+def _groups_changed(action: str, **_: Any) -> None:
+    if action.startswith("post_"):
+        raise_revision()
+
+
+def _quota_deleted(instance: Quota, **_: Any) -> None:
+    """A quota that is set again begins at nothing, unless another one has kept its counter running."""
+    with transaction.atomic():
+        counted = Q(provider=instance.provider, unit=instance.unit)
+        if instance.unit != Unit.CONCURRENCY:  # those are released by the calls that run
+            _drop_counters(instance, counted & Q(window=instance.window))
+        raise_revision()
+
+
+def _drop_counters(quota: Quota, counted: Q) -> None:
+    same = Quota.objects.filter(provider=quota.provider, unit=quota.unit, window=quota.window)
+    everybody = same.filter(user=None, group=None, token=None)
+    if quota.group_id or quota.token_id:
+        kind, key = ("group", quota.group_id) if quota.group_id else ("token", quota.token_id)
+        if not same.filter(**{f"{kind}_id": key}).exists():
+            Counter.objects.filter(counted, scope=f"{kind}:{key}").delete()
+    elif everybody.exists():
+        return
+    elif quota.user_id:
+        if not same.filter(user=quota.user_id).exists():
+            Counter.objects.filter(counted, scope=f"user:{quota.user_id}").delete()
+    else:
+        limited = [f"user:{user}" for user in same.filter(user__isnull=False).values_list("user_id", flat=True)]
+        Counter.objects.filter(counted, scope__startswith="user:").exclude(scope__in=limited).delete()
