@@ -47,6 +47,7 @@ check: $(VENV)/development
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m checks.sizes
+	$(BIN)/python -m checks.prices
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m checks.deployment
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null

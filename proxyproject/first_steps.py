@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from accounts import price_list
 from accounts.models import ApiToken, User
 from providers.models import Provider
 
@@ -30,7 +31,10 @@ Try it:
 
 @transaction.atomic
 def take() -> FirstSteps | None:
-    """Makes an admin user, a demo provider and a token in a database without users; None, and nothing, in any other."""
+    """Makes an admin user, a demo provider, a token and the price table in a database without users.
+
+    None, and nothing, in any other.
+    """
     if User.objects.exists():
         return None
     password = secrets.token_urlsafe(12)
@@ -44,4 +48,5 @@ def take() -> FirstSteps | None:
             is_default=True,
             config={"delay_ms": 40},
         )
+    price_list.sync()
     return FirstSteps(password, token)

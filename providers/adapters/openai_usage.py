@@ -1,6 +1,6 @@
 """What OpenAI's endpoints report of their use, path by path.
 
-Source: https://platform.openai.com/docs/api-reference; its token counts include cached and reasoning tokens.
+Source: https://platform.openai.com/docs/api-reference; its token counts include cached, reasoning and audio tokens.
 """
 
 import re
@@ -47,8 +47,11 @@ def usage(reported: Any, **measures: float) -> Usage | None:
         received = 0  # embeddings have no output
     if (sent is None or received is None) and seconds is None:
         return None
-    details = reported.get("prompt_tokens_details") or reported.get("input_tokens_details")
-    thoughts = reported.get("completion_tokens_details") or reported.get("output_tokens_details")
+    details = _first_of(reported, "prompt_tokens_details", "input_tokens_details", "input_token_details")
+    thoughts = _first_of(reported, "completion_tokens_details", "output_tokens_details")
+    for name, heard in (("audio_input_tokens", details), ("audio_output_tokens", thoughts)):
+        if tokens := count(heard, "audio_tokens"):
+            measures[name] = float(tokens)
     return Usage(
         sent or 0,
         received or 0,
@@ -57,6 +60,10 @@ def usage(reported: Any, **measures: float) -> Usage | None:
         reasoning=count(thoughts, "reasoning_tokens") or 0,
         measures=measures,
     )
+
+
+def _first_of(reported: Mapping[str, Any], *names: str) -> Any:
+    return next((reported[name] for name in names if reported.get(name)), None)
 
 
 def meter(request: NativeRequest, head: httpx.Response, read_chat: Callable[[bytes], Chunk]) -> Meter:

@@ -7,7 +7,7 @@ from proxyproject import first_steps
 
 
 class Command(BaseCommand):
-    help = "Fills an empty database: an admin user, a demo provider, a token. Harmless the second time."
+    help = "Fills an empty database: an admin user, a demo provider, a token, the prices. Harmless the second time."
 
     def handle(self, *args: Any, **options: Any) -> None:
         made = first_steps.take()
