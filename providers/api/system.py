@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from providers import directory, health
 from storage import reads
 from web.async_views import GatewayView
+from web.shutdown import ServerStopping, shutdown
 
 _started = time.monotonic()
 
@@ -45,10 +46,12 @@ class VersionView(PublicView):
 class ReadyView(PublicView):
     @extend_schema(
         operation_id="ready",
-        summary="Whether calls can be served: 503 without the database",
+        summary="Whether calls can be served: 503 without the database, and once the server is stopping",
         responses=inline_serializer("Ready", {"status": serializers.CharField()}),
     )
     async def get(self, request: Request) -> Response:
+        if shutdown.begun:
+            raise ServerStopping
         await reads.read(_ask_database)
         return Response({"status": "ready"})
 

@@ -26,12 +26,19 @@ class PromptTransport(tcp.Server):
         if self._flush_is_due:
             self.flush()
 
-    def flush(self) -> None:
-        """Writes what there is now."""
+    def flush(self) -> bool:
+        """Writes what there is now. True: the socket has not taken all of it."""
         self._flush_is_due = False
         if not self.connected:
-            return
+            return False
         self.reactor._readOrWrite(self, False)  # writes, and ends the connection if that fails
         if self.connected and (self._tempDataLen or self.offset < len(self.dataBuffer)):
             reactor: Any = self.reactor
             reactor.addWriter(self)
+            return True
+        return False
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        return int(self._tempDataLen + len(self.dataBuffer) - self.offset)
