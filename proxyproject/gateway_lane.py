@@ -9,7 +9,6 @@ import asyncio
 import io
 from contextlib import aclosing
 from functools import lru_cache
-from typing import cast
 
 from asgiref.sync import iscoroutinefunction
 from corsheaders.middleware import CorsMiddleware
@@ -20,48 +19,20 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver
 
-from providers.gateway import CLIENT_LEFT
+from providers import caller
+from proxyproject.client import Client
 from proxyproject.request_log import Receive, Scope, Send
 from web import problems
+from web.shutdown import ServerStopping, shutdown
 from web.streams import ReleasedStream
 
-_WATCHED_AFTER = 0.1  # seconds
 _MOST_HOSTS = 1000
 
 
-class _Watch:
-    """Cancels the task that serves a request when its client leaves.
-
-    It looks only at what takes longer than _WATCHED_AFTER: most calls are over by then, and a task for each costs.
-    """
-
-    def __init__(self, receive: Receive) -> None:
-        self.client_left = False
-        self.serving = cast("asyncio.Task[None]", asyncio.current_task())
-        self._receive = receive
-        self._watching: asyncio.Task[None] | None = None
-        self._due = asyncio.get_running_loop().call_later(_WATCHED_AFTER, self._start)
-
-    def _start(self) -> None:
-        self._watching = asyncio.ensure_future(self._wait())
-
-    async def _wait(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self.client_left = True
-        self.serving.cancel(CLIENT_LEFT)
-
-    def end(self) -> None:
-        """The request was served."""
-        self._due.cancel()
-        if self._watching is not None:
-            self._watching.cancel()
-
-
 class _RefusedBody(io.BytesIO):
-    """The body of a request that was too large. Whoever reads it learns that, so each path refuses in its own shape."""
+    """The body of a request that is refused. Whoever reads it learns why, so each path refuses in its own shape."""
 
-    def __init__(self, error: problems.PayloadTooLarge) -> None:
+    def __init__(self, error: problems.PayloadTooLarge | ServerStopping) -> None:
         super().__init__()
         self._error = error
 
@@ -72,8 +43,9 @@ class _RefusedBody(io.BytesIO):
 class GatewayLane(ASGIHandler):
     """Serves the URLs of settings.GATEWAY_URLCONF, without a thread hop.
 
-    When the client leaves, the view or the stream is cancelled, and only then is the response released; so what a
-    response holds (an upstream connection, an open call) is closed here and nowhere else.
+    When the client leaves, the view or the stream is cancelled or goes on without it (proxyproject/client.py), and only
+    then is the response released; so what a response holds (an upstream connection, an open call) is closed here and
+    nowhere else.
     """
 
     def load_middleware(self, is_async: bool = True) -> None:
@@ -91,6 +63,8 @@ class GatewayLane(ASGIHandler):
             return
         except problems.PayloadTooLarge as error:
             body = _RefusedBody(error)
+        if shutdown.begun:
+            body = _RefusedBody(ServerStopping())
         with body:
             request, refusal = self.create_request(dict(scope), body)
             if request is not None:
@@ -99,20 +73,36 @@ class GatewayLane(ASGIHandler):
                 await self.send_response(refusal, send)
 
     async def _serve(self, request: ASGIRequest, receive: Receive, send: Send) -> None:
-        """Answers, and is cancelled when the client leaves first."""
-        watch = _Watch(receive)
+        """Answers. When the client leaves first, that is cancelled, or goes on as the provider asks."""
+        client = Client(receive, send)
+        token = caller.current.set(client)
         response: HttpResponseBase | None = None
         try:
             response = await self._get_response(request)
-            await self.send_response(response, send)
+            await self.send_response(response, client.send if client.read_on else send)
         except asyncio.CancelledError:
-            if not watch.client_left or watch.serving.uncancel():
-                raise  # it was not the client: the server itself ends this
+            if not client.take_cancel_back():  # it was not the client: the server itself ends this
+                if response is not None or not shutdown.begun:
+                    raise
+                await self._tell_stopping(dict(request.scope), send)
+        except Exception as error:
+            if not (client.left and client.read_on):
+                raise
+            problems.problem_for(error)  # nobody is there to be told; this logs it
         finally:
-            watch.end()
+            client.end()
+            caller.current.reset(token)
             if isinstance(response, ReleasedStream):
                 # Shielded: servers report the end of a response as a disconnect, which may be under way just now.
                 await asyncio.shield(response.release())
+            if client.left:
+                await client.keep()
+
+    async def _tell_stopping(self, scope: Scope, send: Send) -> None:
+        """Answers for a view that was cut before it had an answer: asked again, with no body to be had, it refuses."""
+        request, _ = self.create_request(scope, _RefusedBody(ServerStopping()))
+        if request is not None:
+            await self.send_response(await self._get_response(request), send)
 
     async def _call_view(self, request: HttpRequest) -> HttpResponseBase:
         try:
@@ -125,7 +115,10 @@ class GatewayLane(ASGIHandler):
         request.resolver_match = match
         if not iscoroutinefunction(match.func):
             raise TypeError(f"{match.view_name or match.func} is not async; the gateway lane runs async views only.")
-        response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
+        try:
+            response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
+        except (problems.PayloadTooLarge, ServerStopping) as error:  # read where the view has no shape for errors yet
+            return problems.response_for(error)
         if request.method == "HEAD" and isinstance(response, HttpResponse):
             response.headers.setdefault("Content-Length", str(len(response.content)))
             response.content = b""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from web import envelope, problems, request_id
+from web import answer_headers, envelope, problems, request_id
 
 Scope = dict[str, Any]
 Message = Mapping[str, Any]
@@ -23,7 +23,8 @@ _REQUEST_ID = request_id.HEADER.lower().encode()
 class RequestLog:
     """Wraps an ASGI application: gives each request an id, logs one line for it, and turns a crash into an answer.
 
-    The line is written when the response ends or the client leaves: `[id] METHOD path status bytes duration`.
+    The line is written when the request was served: `[id] METHOD path status bytes duration`. That is when the response
+    ends or the client leaves; but where the provider's answer is read on without the client, when that is over.
     """
 
     def __init__(self, application: ASGIApplication) -> None:
@@ -36,6 +37,7 @@ class RequestLog:
         scope["root_path"] = ""  # daphne takes it from a header that any client may send
         exchange = _Exchange(scope, send)
         token = request_id.current.set(exchange.id)
+        headers_token = answer_headers.current.set(exchange.added)
         try:
             await self._application(scope, receive, exchange.send)
         except Exception:
@@ -45,6 +47,7 @@ class RequestLog:
             await exchange.fail()
         finally:
             exchange.write_line()
+            answer_headers.current.reset(headers_token)
             request_id.current.reset(token)
 
 
@@ -59,11 +62,12 @@ async def send_problem(problem: problems.Problem, send: Send) -> None:
 class _Exchange:
     """One request and what was sent in answer to it."""
 
-    __slots__ = ("_scope", "_send", "_started", "id", "size", "status")
+    __slots__ = ("_scope", "_send", "_started", "added", "id", "size", "status")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         offered = next((value for name, value in scope["headers"] if name == _REQUEST_ID), None)
         self.id = request_id.choose(offered.decode("latin-1") if offered is not None else None)
+        self.added: answer_headers.Headers = []
         self.status = 0
         self.size = 0
         self._scope = scope
@@ -73,7 +77,8 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), (_REQUEST_ID, self.id.encode())]}
+            self.added.append((_REQUEST_ID, self.id.encode()))
+            message = {**message, "headers": answer_headers.merged(message.get("headers", ()), self.added)}
         elif message["type"] == "http.response.body":
             self.size += len(message.get("body", b""))
         await self._send(message)

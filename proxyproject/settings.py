@@ -46,6 +46,7 @@ GATEWAY_ENCRYPTION_KEYS = secret_files.encryption_keys(VAR_DIR, may_make=not DAT
 GATEWAY_VERSION = env.text("GATEWAY_VERSION", "0.1.0")
 DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the one limit is the next line's, and holds before Django sees a body
 GATEWAY_MAX_BODY_BYTES = env.whole_number("GATEWAY_MAX_BODY_BYTES", 32 * 1024 * 1024, at_least=1024)
+GATEWAY_KEEP_CALLS_DAYS = env.whole_number("GATEWAY_KEEP_CALLS_DAYS", 0, at_most=36_500)  # 0: for ever
 GATEWAY_SHUTDOWN_TIMEOUT = env.seconds("GATEWAY_SHUTDOWN_TIMEOUT", 30.0)
 
 # --- What Django is made of here
@@ -189,6 +190,7 @@ CORS_ALLOW_HEADERS = (
 # What the SDKs act on in an answer (ids, when to try again and whether at all), and what a call has cost.
 CORS_EXPOSE_HEADERS = (
     "x-request-id",
+    "x-call-id",
     "x-upstream-request-id",
     "request-id",
     "retry-after",

@@ -1,6 +1,7 @@
 """A scripted upstream over real sockets, in OpenAI's wire format: what it does is chosen by the model's name.
 
-`status-N`, `html`, `garbage`, `silent` and so on are the faults below. Any other model gets a sound answer.
+`status-N`, `html`, `garbage`, `silent` and so on are the faults below. Any other model gets a sound answer; `hold-head`
+and so on get it up to there at first (head, body, middle, end), and the rest when `go_on` is set.
 Its error bodies carry LEAK and the key that it was sent: neither may ever reach a client of the gateway.
 """
 
@@ -13,11 +14,19 @@ from tests.vendors import server
 from tests.vendors.server import Arrived, Server
 
 LEAK = server.LEAK
+_STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 WORDS = ["One", " two", " three", " four"]
 
 
 class Upstream(Server):
     """`go_on` lets a `paced` stream send the rest."""
+
+    breaks_off = False
+
+    def break_off(self) -> None:
+        """Ends the answers that are held, in the middle of what they are."""
+        self.breaks_off = True
+        self.go_on.set()
 
     @property
     def url(self) -> str:
@@ -36,10 +45,23 @@ class Upstream(Server):
             await _send(writer, int(model.removeprefix("status-")), body, **extra)
         elif fault := _FAULTS.get(model):
             await fault(self, writer)
+        elif model.startswith("hold-"):
+            await self.hold(writer, model.removeprefix("hold-"), _pieces(wanted))
         elif wanted.get("stream"):
             await self.stream(writer, paced=model == "paced")
         else:
             await _send(writer, 200, json.dumps(_completion(wanted)).encode())
+
+    async def hold(self, writer: asyncio.StreamWriter, moment: str, pieces: list[bytes]) -> None:
+        """Sends an answer, in the pieces head, beginning, middle and end, up to a moment; then waits for `go_on`."""
+        sent = {"head": 0, "body": 1, "middle": 2, "end": 3}[moment]
+        writer.write(b"".join(pieces[:sent]))
+        await writer.drain()
+        await self.wait_to_go_on(writer)
+        if self.breaks_off:
+            raise ConnectionError
+        writer.write(b"".join(pieces[sent:]))
+        await writer.drain()
 
     async def stream(
         self, writer: asyncio.StreamWriter, *, paced: bool = False, words: int = 4, end: bool = True
@@ -69,14 +91,33 @@ async def _send(
 
 
 async def _begin_stream(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+    writer.write(_STREAM_HEAD)
     await writer.drain()
 
 
 async def _event(writer: asyncio.StreamWriter, data: str) -> None:
-    event = f"data: {data}\n\n".encode()
-    writer.write(b"%x\r\n%b\r\n" % (len(event), event))
+    writer.write(_chunk(data))
     await writer.drain()
+
+
+def _chunk(data: str) -> bytes:
+    event = f"data: {data}\n\n".encode()
+    return b"%x\r\n%b\r\n" % (len(event), event)
+
+
+def _pieces(wanted: dict[str, Any]) -> list[bytes]:
+    """A sound answer as head, beginning, middle and end. The end of a stream is its end mark alone."""
+    if not wanted.get("stream"):
+        body = json.dumps(_completion(wanted)).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        return [head.encode(), body[:20], body[20:-1], body[-1:]]
+    words = [
+        _chunk(json.dumps({"model": "m", "choices": [{"index": 0, "delta": {"content": word}}]})) for word in WORDS
+    ]
+    stop = _chunk(json.dumps({"model": "m", "choices": [{"delta": {}, "finish_reason": "stop"}]}))
+    usage = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
+    used = _chunk(json.dumps({"model": "m", "choices": [], "usage": usage}))
+    return [_STREAM_HEAD, words[0], b"".join([*words[1:], stop, used]), _chunk("[DONE]") + b"0\r\n\r\n"]
 
 
 def _completion(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -151,6 +192,16 @@ async def _hang_up(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
+async def _flood(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
+    """More than any buffer holds: 16 MiB of words, and a sound end."""
+    await _begin_stream(writer)
+    for _ in range(256):
+        await _event(writer, json.dumps({"model": "m", "choices": [{"index": 0, "delta": {"content": "x" * 65536}}]}))
+    writer.write(b"".join(_pieces({"stream": True})[2:]))
+    await writer.drain()
+    upstream.streams_sent += 1
+
+
 async def _stream_cut(upstream: Upstream, writer: asyncio.StreamWriter) -> None:
     await upstream.stream(writer, words=2, end=False)
     writer.close()
@@ -192,6 +243,7 @@ _FAULTS: dict[str, Callable[[Upstream, asyncio.StreamWriter], Awaitable[None]]] 
     "dribble": _dribble,
     "cut": _cut,
     "hang-up": _hang_up,
+    "flood": _flood,
     "stream-cut": _stream_cut,
     "stream-stall": _stream_stall,
     "stream-error": _stream_error,

@@ -70,6 +70,7 @@ class Server(ABC):
     go_on: threading.Event = field(default_factory=threading.Event)
     streams_sent: int = 0
     hung_up: int = 0
+    held: int = 0  # answers that wait, or have waited, for `go_on`
     connections: int = 0
     hosts: Sequence[str] = ("127.0.0.1",)
     tls: ssl.SSLContext | None = None
@@ -130,8 +131,10 @@ class Server(ABC):
 
     async def wait_to_go_on(self, writer: asyncio.StreamWriter) -> None:
         """Waits for `go_on`. Raises ConnectionError when the other side hangs up first."""
+        self.held += 1
+        reader = self._readers[writer]
         while not self.go_on.is_set():
-            if self._readers[writer].at_eof():
+            if reader.at_eof() or reader.exception() is not None:
                 self.hung_up += 1
                 raise ConnectionError
             await asyncio.sleep(0.01)
