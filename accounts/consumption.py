@@ -21,6 +21,21 @@ class Consumption:
     measures: Mapping[str, float] | None = None
     estimated: bool = False
 
+    def __add__(self, other: "Consumption") -> "Consumption":
+        """What two attempts at a call took together."""
+        measures = dict(self.measures or {})
+        for name, amount in (other.measures or {}).items():
+            measures[name] = measures.get(name, 0) + amount
+        return Consumption(
+            self.input + other.input,
+            self.output + other.output,
+            self.cached + other.cached,
+            self.cache_write + other.cache_write,
+            self.reasoning + other.reasoning,
+            measures or None,
+            self.estimated or other.estimated,
+        )
+
     def columns(self) -> tuple[Any, ...]:
         """The values of CONSUMED."""
         measures = None if self.measures is None else json.dumps(dict(self.measures))

@@ -45,18 +45,27 @@ def admitted(hold: Hold, rules: Iterable[Rule], counters: Counters) -> list[Coun
     return [claim.row for claim in claims]
 
 
-def extended(extension: Extension, rules: Iterable[Rule], counters: Counters, rows: Iterable[CounterRow]) -> None:
-    """Reserves more output for a call at those counters of its own that still run, as much as every one of them has."""
+def extended(
+    extension: Extension, given: int, rules: Iterable[Rule], counters: Counters, rows: Iterable[CounterRow]
+) -> None:
+    """Reserves more output for a call at those counters of its own that still run, as much as every one of them has.
+
+    given: the output that it has reserved by now, in tokens.
+    """
     hold = extension.hold
     bound, moment = hold.admission.bound, hold.opened_at
     mine = {id(row) for row in rows}
     claims = [claim for claim in _claims(rules, hold.admission.provider, counters, moment) if id(claim.row) in mine]
-    possible = [found for claim in claims if (found := _possible(claim, bound, 0, 0)) is not None]
-    extension.granted = max(0, min([extension.output, *possible]))
+    # How much output in all: what was given is reserved already, so it is as good as left.
+    wholes = [_possible(claim, bound, -given, -bound.more_cost(given)) for claim in claims]
+    extension.granted = max(
+        0, min([given + extension.output, *(whole for whole in wholes if whole is not None)]) - given
+    )
     if extension.granted:
+        # The difference of two costs, each rounded: so all parts together are what the whole gives back at its end.
+        cost = bound.cost(given + extension.granted) - bound.cost(given)
         for claim in claims:
             if claim.rule.key.unit in _LIMITING:
-                cost = bound.more_cost(extension.granted)
                 claim.row.reserve(reserved_amount(claim.rule.key.unit, extension.granted, cost))
 
 

@@ -3,7 +3,8 @@
 AccountsError
 ├── NotAuthenticated     no credential, or one that is not valid (any more)
 ├── NotPermitted         a valid caller who may not do this
-└── QuotaExceeded        a valid caller who has used up what was allotted
+├── QuotaExceeded        a valid caller who has used up what was allotted
+└── QuotaSpent           whose quota was used up while an answer was on its way
 """
 
 from dataclasses import dataclass
@@ -84,3 +85,10 @@ class QuotaExceeded(AccountsError):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(str(refusal))
         self.refusal = refusal
+
+
+class QuotaSpent(AccountsError):
+    """An answer ran past what was reserved for it, and the quota has no more."""
+
+    def __init__(self) -> None:
+        super().__init__("The quota was used up while this answer was on its way. What came so far is counted.")

@@ -143,9 +143,10 @@ def _let_in(
             except QuotaExceeded as error:
                 refused[id(item)] = error
         elif (call := calls.get(item.hold.call_id)) is not None and call.state == CallState.OPEN:
-            extended(item, mine, counters, [row for row, _ in counters.held(call.holds)])
-            output = item.hold.grant.output + item.granted
-            longer.append((output, _reserved_cost(item.hold, output), item.hold.call_id))
+            # By the row, not by the hold: that knows nothing of an extension whose caller was cancelled.
+            extended(item, call.reserved_output, mine, counters, [row for row, _ in counters.held(call.holds)])
+            call.reserved_output += item.granted
+            longer.append((call.reserved_output, _reserved_cost(item.hold, call.reserved_output), item.hold.call_id))
     _insert_calls(cursor, opened)
     _lengthen_calls(cursor, longer)
     return refused

@@ -1,5 +1,6 @@
 """Notices what changes quotas: raises QuotaRevision, and drops the counters that nothing limits any more."""
 
+import time
 from typing import Any
 
 from django.db import transaction
@@ -22,7 +23,8 @@ def connect() -> None:
 def raise_revision() -> None:
     """Makes every process read the quotas again before it lets another call in."""
     with transaction.atomic():
-        QuotaRevision.objects.get_or_create(pk=_ROW)
+        # The first number is the time, so that a table that was emptied never returns to one that somebody remembers.
+        QuotaRevision.objects.get_or_create(pk=_ROW, defaults={"number": time.time_ns()})
         QuotaRevision.objects.filter(pk=_ROW).update(number=F("number") + 1)
 
 

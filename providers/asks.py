@@ -27,7 +27,8 @@ class Asks:
     messages, files: how many, files being pictures, sounds and documents. tools: the size of their descriptions, in
     bytes. output: the limit that the caller sets, in tokens of one choice; None where there is none. limits: the fields
     of the body that set it. choices: how many answers side by side. generates: whether it is answered with tokens of
-    output at all. units: what else is counted, by the name of its measure, at most.
+    output at all. limitable: whether there is a field for their limit. units: what else is counted, by the name of its
+    measure, at most.
     """
 
     messages: int = 1
@@ -37,6 +38,7 @@ class Asks:
     limits: tuple[str, ...] = ()
     choices: int = 1
     generates: bool = True
+    limitable: bool = True
     units: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -63,7 +65,9 @@ def asks_of(request: GenerateRequest) -> Asks:
     return Asks(
         messages=len(request.messages),
         files=sum(isinstance(part, Picture) for message in request.messages for part in message.parts),
-        tools=sum(len(tool.name) + len(tool.description) + len(orjson.dumps(tool.parameters)) for tool in request.tools),
+        tools=sum(
+            len(tool.name) + len(tool.description) + len(orjson.dumps(tool.parameters)) for tool in request.tools
+        ),
         output=request.max_tokens,
     )
 

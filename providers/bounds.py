@@ -49,7 +49,8 @@ def bound(endpoint: Endpoint, model: str, wanted: Wanted, rates: Rates | None) -
 
 def can_be_limited(wanted: Wanted) -> bool:
     """Whether the gateway may write a limit of the output into the request."""
-    return wanted.asks.generates and (wanted.native is None or wanted.native.model is not None)
+    asks = wanted.asks
+    return asks.generates and asks.limitable and (wanted.native is None or wanted.native.model is not None)
 
 
 def _per_file(endpoint: Endpoint, model: str) -> int:

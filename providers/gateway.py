@@ -5,55 +5,61 @@ an error with its status; then the caller takes the answer whole or piece by pie
 """
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import replace
+from decimal import Decimal
 from types import TracebackType
 from typing import Self
 
-from accounts import ledger
+from django.utils import timezone
+
+from accounts import ledger, prices
 from accounts.consumption import Consumption
+from accounts.errors import NotAuthenticated, QuotaSpent
 from accounts.ledger import Admission, AttemptRecord, Hold
 from accounts.models import CallState
+from accounts.prices import PriceTable
 from accounts.principal import Principal
-from providers import directory, routing
+from providers import bounds, caller, directory, routing
 from providers.adapters.contract import Opened
 from providers.adapters.registry import adapter_for
+from providers.caller import CLIENT_LEFT, Caller
 from providers.completion import Completion, completion
 from providers.errors import (
     AnswerTimeout,
     ConnectTimeout,
-    NotSent,
     ProviderError,
     RequestNotPossible,
-    StatusError,
     Truncated,
     UpstreamError,
 )
+from providers.execution import Execution, rates_of
+from providers.reservation import Reservation
 from providers.routing import PlannedAttempt
-from providers.types import Chunk, Head, NativeRequest, Usage, Wanted
+from providers.types import Chunk, Head, NativeRequest, Wanted
 from providers.upstream.client import send
 
-CLIENT_LEFT = "the client left"  # with this message the lane cancels what it serves; the server cancels without
-_BYTES_PER_TOKEN = 4  # for estimates only: what was relayed when the vendor's own count is missing
-_MOST_UNREAD = 512 * 1024  # bytes that are taken for words where nothing could be read; no model writes more at a time
 _LAST_READ_SECONDS = 0.25  # how long a finished answer's connection may take to become reusable
 
 
 async def open_answer(principal: Principal, wanted: Wanted, *, request_id: str, surface: str) -> "Answer":
     """Admits a call and opens its answer, up to the first piece. The caller must close what this returns.
 
-    Raises ProviderError, NotAuthenticated or StorageUnavailable; then nothing is left open.
+    Raises ProviderError, NotAuthenticated, QuotaExceeded or StorageUnavailable; then nothing is left open.
     """
     plan = routing.route(wanted, await directory.current())
     if wanted.native is not None and wanted.native.model is None:
         plan = tuple(_as_asked(planned, wanted.native) for planned in plan)
-    first = plan[0]
+    first, waiting = plan[0], caller.current.get() or Caller()
+    table, endpoint = await prices.current(), first.endpoint
+    rates = rates_of(endpoint, [first.model], table, timezone.now())
+    most = bounds.bound(endpoint, first.model, wanted, rates)
     hold = await ledger.admit(
-        Admission(principal, request_id, surface, first.endpoint.name, first.model, streamed=wanted.stream)
+        Admission(principal, request_id, surface, endpoint.name, first.model, streamed=wanted.stream, bound=most)
     )
-    answer = Answer(hold, wanted)
+    waiting.admitted(hold)
+    answer = Answer(hold, wanted, table, waiting)
     try:
         await answer.open(plan)
     except BaseException as error:
@@ -73,79 +79,87 @@ class Answer:
     """An admitted call and its open upstream: iterate it, or collect it, and close it. Closing settles the call.
 
     `async with` closes it. How it ended is what decides the call's state: with its end reached it is done, with an
-    error it is that error, and closed before either the client has gone.
+    error it is that error, and closed before either the client has gone. Where the answer is read on without the
+    client, the call's state says that the client has gone, and the attempt's what came of it.
     """
 
-    def __init__(self, hold: Hold, wanted: Wanted) -> None:
+    def __init__(
+        self, hold: Hold, wanted: Wanted, table: PriceTable | None = None, waiting: Caller | None = None
+    ) -> None:
         self.call_id = hold.call_id
         self.head: Head | None = None  # of a relayed answer, whose chunks carry the bytes
         self.finish_reason: str | None = None
-        self.model = ""
-        self.provider = ""
         self._hold = hold
         self._wanted = wanted
+        self._prices = table or PriceTable(())
+        self._waiting = waiting or Caller()
+        self._unheard: bool | None = None  # whether the client had left when the answer came to its end, good or bad
         self._attempts: list[AttemptRecord] = []
-        self._attempt: PlannedAttempt | None = None
+        self._execution: Execution | None = None
         self._upstream = AsyncExitStack()
         self._chunks: AsyncIterator[Chunk] | None = None
         self._first: Chunk | None = None
-        self._usage: Usage | None = None
-        self._relayed_bytes = self._unread_bytes = 0
-        self._finished = False
+        self._reservation = Reservation(hold, wanted)
         self._failure: BaseException | None = None
         self._closed = False
-        self._started = time.monotonic()
-        self._first_byte_ms: int | None = None
+
+    @property
+    def model(self) -> str:
+        """What answers, as far as that is known."""
+        return self._execution.model if self._execution is not None else ""
+
+    @property
+    def provider(self) -> str:
+        """Who answers."""
+        return self._execution.planned.endpoint.name if self._execution is not None else ""
 
     async def open(self, plan: tuple[PlannedAttempt, ...]) -> None:
-        """Makes the planned attempts in order until one answers. Raises the error of the last one made."""
+        """Makes the planned attempts in order until one answers. Raises the error of the last one made.
+
+        For a client who has left, what is under way is read on; nothing more is begun.
+        """
         for position, planned in enumerate(plan):
-            self._begin(planned)
+            execution = self._begin(planned)
             try:
-                await self._open_attempt(planned)
+                await self._open_attempt(execution)
                 return
             except UpstreamError as error:
                 await self._upstream.aclose()
-                if not error.retryable or position == len(plan) - 1:
+                if not error.retryable or position == len(plan) - 1 or self._waiting.left:
                     raise
-                self._attempts.append(self._record(_state_of(error), error))
+                self._attempts.append(execution.record(_state_of(error), error))
 
-    def _begin(self, planned: PlannedAttempt) -> None:
-        self._attempt = planned
-        self._started = time.monotonic()
-        self._first_byte_ms = None
-        self.head = self.finish_reason = self._usage = self._first = self._chunks = None
-        self._relayed_bytes = self._unread_bytes = 0
-        self.provider, self.model = planned.endpoint.name, planned.model
+    def _begin(self, planned: PlannedAttempt) -> Execution:
+        self._waiting.asks(planned.endpoint.on_disconnect)
+        self._execution = Execution(planned, self._wanted, self._prices, self._hold.opened_at)
+        self.head = self.finish_reason = self._first = self._chunks = None
+        return self._execution
 
-    async def _open_attempt(self, planned: PlannedAttempt) -> None:
-        opened = await self._upstream.enter_async_context(self._asked(planned))
+    async def _open_attempt(self, execution: Execution) -> None:
+        opened = await self._upstream.enter_async_context(self._asked(execution.planned))
         self._chunks, self.head = opened.chunks, opened.head
+        execution.relays = self.head is not None
         try:
             self._first = await anext(self._chunks)
         except StopAsyncIteration:
             raise Truncated("an answer without a single chunk") from None
-        self._first_byte_ms = round((time.monotonic() - self._started) * 1000)
-        self.model = self.model or self._first.model
+        execution.begun(self._first)
         if self._first.flaw is not None and self.head is None:
-            self._note(self._first)
+            self._note(execution, self._first)
             raise self._first.flaw
 
     def _asked(self, planned: PlannedAttempt) -> AbstractAsyncContextManager[Opened]:
         """The request in the form that the provider takes: as it came where the adapter knows what to do with that."""
         endpoint, native = planned.endpoint, self._wanted.native
-        adapter = adapter_for(endpoint.type)
+        adapter, output = adapter_for(endpoint.type), self._reservation.limit
         if native is not None and (native.wire in {"", endpoint.wire} or adapter.translates(native)):
-            return adapter.relay(
-                endpoint, native if native.model is None else replace(native, model=planned.model), send
-            )
+            if native.model is not None:
+                native = replace(native, model=planned.model, output=output, limits=self._wanted.asks.limits)
+            return adapter.relay(endpoint, native, send)
         if self._wanted.translate is None:
             raise RequestNotPossible(f"Provider '{endpoint.name}' has nothing that answers this path.", status=404)
-        return adapter.answer(endpoint, replace(self._wanted.translate(), model=planned.model), send)
-
-    @property
-    def _came_whole(self) -> bool:
-        return self._first is not None and self._first.end
+        request = replace(self._wanted.translate(), model=planned.model)
+        return adapter.answer(endpoint, request if output is None else replace(request, max_tokens=output), send)
 
     @property
     def whole_body(self) -> bytes | None:
@@ -153,13 +167,19 @@ class Answer:
         return self._first.raw if self.head is not None and self._first is not None and self._first.end else None
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
-        """The answer piece by piece. Raises UpstreamError."""
-        chunk, chunks = self._first, self._chunks
-        if chunk is None or chunks is None:
+        """The answer piece by piece.
+
+        Raises UpstreamError; QuotaSpent where it runs past what was reserved and can be; NotAuthenticated where its
+        credential was revoked by then.
+        """
+        chunk, chunks, execution = self._first, self._chunks, self._execution
+        if chunk is None or chunks is None or execution is None:
             raise RuntimeError("The answer is not open.")
         try:
             while True:
-                self._note(chunk)
+                self._note(execution, chunk)
+                if self._reservation.watched and not chunk.end:
+                    await self._reservation.keep_up(execution)
                 yield chunk
                 if chunk.end:
                     return
@@ -169,6 +189,7 @@ class Answer:
                     raise Truncated("the answer ended without its end mark") from None
         except BaseException as error:  # a cancel too: it says who has ended this
             self._failure = error
+            self._end_is_here()
             raise
 
     async def collect(self) -> Completion:
@@ -176,15 +197,17 @@ class Answer:
         chunks = [chunk async for chunk in self.chunks()]
         return completion(chunks, model=self.model, provider=self.provider, finish_reason=self.finish_reason)
 
-    def _note(self, chunk: Chunk) -> None:
-        self._relayed_bytes += len(chunk.text.encode()) + len(chunk.reasoning.encode())
-        self._relayed_bytes += sum(len(piece.arguments.encode()) for piece in chunk.tool_calls)
-        self._unread_bytes = chunk.unread
-        self._finished = chunk.end and chunk.flaw is None
+    def _note(self, execution: Execution, chunk: Chunk) -> None:
+        execution.note(chunk)
         self._failure = chunk.flaw or self._failure
+        if chunk.end:
+            self._end_is_here()
         self.finish_reason = chunk.finish_reason or self.finish_reason
-        self._usage = chunk.usage or self._usage
-        self.model = chunk.model or self.model
+
+    def _end_is_here(self) -> None:
+        # Once: servers report the end of a response as a disconnect too.
+        if self._unheard is None:
+            self._unheard = self._waiting.left
 
     async def aclose(self, error: BaseException | None = None) -> None:
         """Closes the upstream and settles the call. Harmless the second time."""
@@ -192,53 +215,32 @@ class Answer:
             return
         self._closed = True
         self._failure = self._failure or error
+        self._settle()  # first: who has the end of the answer may ask again at once
         try:
-            await self._close_upstream()
-        finally:
-            state = CallState.DONE if self._finished else _state_of(self._failure)
-            if self._attempt is not None:
-                self._attempts.append(self._record(state, self._failure))
-            ledger.settle(self._hold, state, self.consumption, self._attempts)
-
-    async def _close_upstream(self) -> None:
-        try:
-            if self._finished and self._chunks is not None and not self._came_whole:
+            if (done := self._execution) is not None and done.finished and self._chunks and not done.came_whole:
                 with suppress(TimeoutError, ProviderError):
                     async with asyncio.timeout(_LAST_READ_SECONDS):
                         await anext(self._chunks, None)
         finally:
             await self._upstream.aclose()
 
-    def _record(self, state: CallState, error: BaseException | None) -> AttemptRecord:
-        assert self._attempt is not None
-        return AttemptRecord(
-            provider=self._attempt.endpoint.name,
-            model=self.model,
-            key_hint=self._attempt.endpoint.key_hint,
-            state=state,
-            status=error.status if isinstance(error, StatusError) else None,
-            consumption=self._consumption(error),
-            first_byte_ms=self._first_byte_ms,
-            duration_ms=round((time.monotonic() - self._started) * 1000),
-        )
+    def _settle(self) -> None:
+        execution = self._execution
+        state = CallState.DONE if execution is not None and execution.finished else _state_of(self._failure)
+        if execution is not None:
+            self._attempts.append(execution.record(state, self._failure))
+        self._end_is_here()
+        if self._unheard:
+            state = CallState.CLIENT_GONE
+        used = sum((one.consumption for one in self._attempts), Consumption())
+        costs = [one.cost for one in self._attempts]
+        cost = None if None in costs else sum((one for one in costs if one is not None), Decimal(0))
+        ledger.settle(self._hold, state, used, self._attempts, cost)
 
     @property
     def consumption(self) -> Consumption:
         """What the vendor reported; else an estimate, if the vendor was asked and did not refuse."""
-        return self._consumption(self._failure)
-
-    def _consumption(self, failure: BaseException | None) -> Consumption:
-        """What the present attempt used. A report out of the middle of an answer leaves out what came after it."""
-        relayed = self._relayed_bytes or min(self._unread_bytes, _MOST_UNREAD)
-        output = -(-relayed // _BYTES_PER_TOKEN)
-        if (used := self._usage) is not None:
-            whole = self._finished or (self.head is None and self._came_whole)
-            said = used.output if whole else max(used.output, output)
-            tokens = (used.input, said, used.cached, used.cache_write, used.reasoning)
-            return Consumption(*tokens, used.measures or None, estimated=used.estimated or not whole)
-        if self._attempt is None or isinstance(failure, NotSent | StatusError | RequestNotPossible):
-            return Consumption()
-        return Consumption(-(-self._wanted.prompt_bytes // _BYTES_PER_TOKEN), output, estimated=True)
+        return self._execution.consumption(self._failure) if self._execution is not None else Consumption()
 
     async def __aenter__(self) -> Self:
         return self
@@ -249,20 +251,23 @@ class Answer:
         await self.aclose(error)
 
 
+# Along an error's ancestry, so the most specific row wins.
+_STATES: Mapping[type[BaseException], CallState] = {
+    asyncio.CancelledError: CallState.SHUTDOWN,
+    GeneratorExit: CallState.CLIENT_GONE,
+    AnswerTimeout: CallState.TIMEOUT,
+    ConnectTimeout: CallState.TIMEOUT,
+    Truncated: CallState.TRUNCATED,
+    UpstreamError: CallState.UPSTREAM_ERROR,
+    RequestNotPossible: CallState.REFUSED,
+    QuotaSpent: CallState.QUOTA,
+    NotAuthenticated: CallState.REVOKED,
+}
+
+
 def _state_of(error: BaseException | None) -> CallState:
     """How a call ended that did not reach its end."""
-    match error:
-        case asyncio.CancelledError() if CLIENT_LEFT not in error.args:
-            return CallState.SHUTDOWN
-        case None | asyncio.CancelledError() | GeneratorExit():
-            return CallState.CLIENT_GONE
-        case AnswerTimeout() | ConnectTimeout():
-            return CallState.TIMEOUT
-        case Truncated():
-            return CallState.TRUNCATED
-        case UpstreamError():
-            return CallState.UPSTREAM_ERROR
-        case RequestNotPossible():
-            return CallState.REFUSED
-        case _:
-            return CallState.INTERNAL_ERROR
+    if error is None or (isinstance(error, asyncio.CancelledError) and CLIENT_LEFT in error.args):
+        return CallState.CLIENT_GONE
+    found = (_STATES[ancestor] for ancestor in type(error).__mro__ if ancestor in _STATES)
+    return next(found, CallState.INTERNAL_ERROR)

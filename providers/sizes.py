@@ -21,6 +21,7 @@ _LABELS = frozenset(
 )
 _LONGEST_LABEL = 64
 _LONGEST_ADDRESS = 2048
+_OF_WORDS = (str, list, dict)
 _APART = _FILES | _LABELS | _WORDS_THROUGHOUT
 
 
@@ -44,7 +45,7 @@ def _strings(value: Any) -> Iterator[str]:
         if isinstance(item, str):
             yield item
         elif isinstance(item, list):
-            waiting += [(inner, throughout) for inner in item if isinstance(inner, str | list | dict)]
+            waiting += [(inner, throughout) for inner in item if isinstance(inner, _OF_WORDS)]
         elif isinstance(item, dict) and (throughout or item.keys().isdisjoint(_APART)):
             waiting += [(inner, throughout) for inner in item.values()]
         elif isinstance(item, dict):

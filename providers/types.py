@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
 from posixpath import normpath
 from typing import Any
 from urllib.parse import unquote
 
+from providers.asks import Asks, asks_of
 from providers.conversation import GenerateRequest
 from providers.errors import UpstreamError
 
@@ -17,8 +19,9 @@ class NativeRequest:
 
     path and query are raw, as they came; path is empty or begins with a slash, and both are below the provider's base
     URL. headers are the caller's, unfiltered, with names in lower case. model: what stands in the body in place of the
-    caller's; None leaves the body as it came, byte for byte. origin: the caller's own address of the place that path
-    is below, for the vendors that answer with addresses.
+    caller's; None leaves the body as it came, byte for byte. output: the limit of the answer that stands in it then, in
+    tokens of one choice, in place of the fields that are named in `limits`; None leaves those as they are. origin: the
+    caller's own address of the place that path is below, for the vendors that answer with addresses.
     """
 
     wire: str
@@ -28,6 +31,8 @@ class NativeRequest:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     model: str | None = None
+    output: int | None = None
+    limits: tuple[str, ...] = ()
     origin: str = ""
 
     @property
@@ -83,6 +88,7 @@ class Wanted:
     prompt_bytes: int
     native: NativeRequest | None = None
     translate: Callable[[], GenerateRequest] | None = None
+    asks: Asks = field(default_factory=Asks)
 
     @classmethod
     def generation(cls, provider: str, request: GenerateRequest) -> "Wanted":
@@ -93,6 +99,7 @@ class Wanted:
             request.prompt_chars,
             request.prompt_bytes,
             translate=lambda: request,
+            asks=asks_of(request),
         )
 
 
@@ -166,6 +173,17 @@ class Timeouts:
     total: float | None = None
 
 
+class OnDisconnect(StrEnum):
+    """What becomes of the upstream call when the client leaves.
+
+    cancel: it is closed. drain: it is read to its end. keep: that too, and the answer can be fetched for a while.
+    """
+
+    CANCEL = "cancel"
+    DRAIN = "drain"
+    KEEP = "keep"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Everything that an adapter needs to know of a provider. Its key is in no repr, so in no log."""
@@ -184,6 +202,7 @@ class Endpoint:
     enabled: bool = True
     is_default: bool = False
     allow_private_network: bool = False
+    on_disconnect: OnDisconnect = OnDisconnect.CANCEL
     timeouts: Timeouts = Timeouts()
     config: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""

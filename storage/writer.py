@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 _LARGEST_GROUP = 512  # items
 _LINGER = 0.05  # seconds that a write which nobody waits for may wait for company
 _RETRY_PAUSE = 0.5  # seconds between tries for writes that nobody waits for
-_STOP_TIMEOUT = 30.0  # seconds that stop() waits for the last group
+_STOP_TIMEOUT = 4.0  # seconds that stop() waits for the last group; a server that ends must not hang on a database
 _DATABASE_AWAY = (OperationalError, InterfaceError)
 
 

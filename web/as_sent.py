@@ -1,17 +1,24 @@
 """A request as it was sent: headers, path and query before Django has made anything of them."""
 
+from collections.abc import Mapping
+from typing import Any, cast
 from urllib.parse import quote
 
 from django.core.handlers.asgi import ASGIRequest
 
+_KEPT = "gateway.sent_headers"  # in the scope, where servers and applications put what is theirs
 
-def sent_headers(request: ASGIRequest) -> dict[str, str]:
-    """The caller's headers by lower-case name, repeated ones joined."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in request.scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
+
+def sent_headers(request: ASGIRequest) -> Mapping[str, str]:
+    """The caller's headers by lower-case name, repeated ones joined. Kept in the scope, since several ask for them."""
+    scope = cast("dict[str, Any]", request.scope)
+    kept: dict[str, str] | None = scope.get(_KEPT)
+    if kept is None:
+        kept = scope[_KEPT] = {}
+        for raw_name, raw_value in request.scope["headers"]:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            kept[name] = f"{kept[name]}, {value}" if name in kept else value
+    return kept
 
 
 def raw_path(request: ASGIRequest) -> str:

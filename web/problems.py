@@ -18,6 +18,8 @@ from accounts import errors as accounts
 from providers import errors as providers
 from storage.errors import StorageUnavailable
 from web import envelope
+from web.amounts import number
+from web.shutdown import RETRY_AFTER, ServerStopping
 
 logger = logging.getLogger("gateway.errors")
 
@@ -40,6 +42,17 @@ class PayloadTooLarge(Exception):
 class NoSuchPath(Exception):
     def __init__(self) -> None:
         super().__init__("There is nothing at this path. GET /api/schema lists the paths.")
+
+
+class AnswerNotKept(Exception):
+    """There is no kept answer to be fetched; the message says why, as far as the one who asks may know."""
+
+
+class AnswerNotReady(Exception):
+    """An answer is not whole yet: its call is still open, or it is still being read for a client who left."""
+
+    def __init__(self) -> None:
+        super().__init__("This call's answer is still coming. Ask again in a moment.")
 
 
 class HostNotAllowed(Exception):
@@ -95,8 +108,30 @@ _NO_CREDENTIAL = (
 _CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 429: "RATE_LIMITED"}
 
 
+_WORTH_WAITING = 60  # seconds
+
+
 def _retry_after(seconds: int | None) -> dict[str, str]:
     return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
+def _quota_exceeded(error: accounts.QuotaExceeded) -> Problem:
+    refusal = error.refusal
+    headers = _retry_after(refusal.retry_after)
+    if refusal.retry_after is None or refusal.retry_after > _WORTH_WAITING:
+        headers["x-should-retry"] = "false"  # what OpenAI's and Anthropic's clients look at before they try again
+    details = {
+        "subject": refusal.subject,
+        "provider": refusal.provider or None,
+        "unit": refusal.unit,
+        "window": refusal.window,
+        "limit": number(refusal.limit),
+        "used": number(refusal.used),
+        "reserved": number(refusal.reserved),
+        "needed": number(refusal.needed),
+        "resets_at": refusal.resets_at,
+    }
+    return Problem(429, "QUOTA_EXCEEDED", str(error), details, headers)
 
 
 def _upstream_status(error: providers.StatusError) -> Problem:
@@ -146,10 +181,15 @@ _TABLE: dict[type[Exception], Callable[[Any], Problem]] = {
     NoCredential: lambda e: Problem(401, "UNAUTHORIZED", str(e), headers={"WWW-Authenticate": "Bearer"}),
     MethodNotAllowed: lambda e: Problem(405, "METHOD_NOT_ALLOWED", str(e), headers={"Allow": ", ".join(e.allowed)}),
     Unforeseen: lambda _: INTERNAL_ERROR,
+    ServerStopping: lambda e: Problem(503, "SERVER_STOPPING", str(e), headers=_retry_after(RETRY_AFTER)),
     NoSuchPath: lambda e: Problem(404, "NOT_FOUND", str(e)),
+    AnswerNotKept: lambda e: Problem(404, "NOT_FOUND", str(e)),
+    AnswerNotReady: lambda e: Problem(409, "ANSWER_NOT_READY", str(e), headers=_retry_after(1)),
     Http404: lambda _: Problem(404, "NOT_FOUND", "There is no such thing."),
     accounts.NotAuthenticated: lambda e: Problem(401, "UNAUTHORIZED", str(e), headers={"WWW-Authenticate": "Bearer"}),
     accounts.NotPermitted: lambda e: Problem(403, "FORBIDDEN", str(e)),
+    accounts.QuotaSpent: lambda e: Problem(429, "QUOTA_EXCEEDED", str(e), headers={"x-should-retry": "false"}),
+    accounts.QuotaExceeded: _quota_exceeded,
     StorageUnavailable: lambda e: Problem(
         503, "STORAGE_UNAVAILABLE", "The ledger cannot be written now.", headers=_retry_after(e.retry_after)
     ),

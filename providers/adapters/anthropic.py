@@ -54,8 +54,13 @@ class AnthropicAdapter(TextAdapter):
     def build_native(self, endpoint: Endpoint, request: NativeRequest) -> httpx.Request:
         return _completed(endpoint, super().build_native(endpoint, request))
 
-    def native_body(self, request: NativeRequest) -> bytes:
-        return request.body if request.model is None else splice.with_model(request.body, request.model)
+    def native_body(self, endpoint: Endpoint, request: NativeRequest) -> bytes:
+        if request.model is None:
+            return request.body
+        body = splice.with_model(request.body, request.model)
+        if request.output is None:
+            return body
+        return splice.with_output_limit(body, request.output, request.limits, "max_tokens")
 
     def _request(
         self, endpoint: Endpoint, method: str, target: str, headers: dict[str, str], content: bytes | None

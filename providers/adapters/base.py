@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from itertools import chain
 
 import httpx
@@ -10,6 +10,7 @@ import httpx
 from providers.adapters.bodies import body_pieces, outgoing, raw_pieces, read_body, read_raw
 from providers.adapters.codings import unpacked
 from providers.adapters.contract import Opened, Sender
+from providers.adapters.exchange import Exchange, OnlyChunk
 from providers.adapters.headers import (
     RENAMED,
     RETURNED,
@@ -24,12 +25,13 @@ from providers.adapters.key_watch import KeyWatch, quotes
 from providers.adapters.meters import Decoded, Meter, Unread, summary
 from providers.adapters.named_models import named_model
 from providers.adapters.streams import ServerSentEvents, StreamReader
-from providers.adapters.translation import Translation, translated_answer
+from providers.adapters.translation import Translated, Translation, translated_answer
 from providers.conversation import GenerateRequest
 from providers.errors import BrokenAnswer, RequestNotPossible, StatusError, Truncated
 from providers.sse import Event
 from providers.types import Chunk, Endpoint, Head, NativeRequest, Usage
 
+_READ = RETURNED | RENAMED.keys()
 _LARGEST_REWRITTEN = 8 * 1024 * 1024  # bytes; a run's logs are in it
 
 
@@ -63,22 +65,22 @@ class HttpAdapter(ABC):
 
     def build_native(self, endpoint: Endpoint, request: NativeRequest) -> httpx.Request:
         """The request to relay: as it came, to the vendor's address and with the provider's key."""
-        headers = passing(request.headers.items(), SENT, (*SENT_PREFIXES, *self.sent_headers))
+        headers = passing([*request.headers.items()], SENT, (*SENT_PREFIXES, *self.sent_headers))
         headers += [("accept-encoding", "identity"), *self.credentials(endpoint).items()]
         query = f"?{query}" if (query := without_credentials(request.query)) else ""
         return outgoing(
             request.method,
             f"{endpoint.base_url.rstrip('/')}{request.path}{query}",
             [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers],
-            self.native_body(request),
+            self.native_body(endpoint, request),
         )
 
     def named_model(self, request: NativeRequest) -> str:
         """The model that a native request names, for the ledger; empty where it names none."""
         return named_model(request.headers.get("content-type", ""), request.body)
 
-    def native_body(self, request: NativeRequest) -> bytes:
-        """The body to relay: as it came, unless `request.model` says otherwise."""
+    def native_body(self, endpoint: Endpoint, request: NativeRequest) -> bytes:
+        """The body to relay: as it came, unless `request.model` and `request.output` say otherwise."""
         return request.body
 
     def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
@@ -100,51 +102,57 @@ class HttpAdapter(ABC):
     async def _rewritten(self, endpoint: Endpoint, request: NativeRequest, response: httpx.Response) -> Opened:
         received = await read_raw(response, _LARGEST_REWRITTEN)
         body = self.rewritten(request, unpacked(received, response.headers.get("content-encoding", "")))
-        KeyWatch(endpoint.key).check(body)
-        chunk = Chunk(raw=body, usage=Usage(), end=True)
+        watch = KeyWatch(endpoint.key)
+        watch.check(body)
+        head = self._head(response, true_encoding(response.headers, body), watch)
         return Opened(
-            _only(chunk), _without(self._head(endpoint, response, body), "content-length", "content-encoding")
+            OnlyChunk(Chunk(raw=body, usage=Usage(), end=True)), _without(head, "content-length", "content-encoding")
         )
 
-    @asynccontextmanager
-    async def relay(self, endpoint: Endpoint, request: NativeRequest, send: Sender) -> AsyncIterator[Opened]:
+    def relay(self, endpoint: Endpoint, request: NativeRequest, send: Sender) -> AbstractAsyncContextManager[Opened]:
         translation = self.translations.get((request.wire, request.path))
-        translated = translation and translation(endpoint, request)
-        request = translated.request if translated else request
-        async with send(endpoint, self.build_native(endpoint, request), relayed=translated is None) as response:
-            if translated and translated.answer:
-                meter = self.meter(endpoint, request, response)
-                chunk, kind = await translated_answer(translated.answer, meter, response)
-                KeyWatch(endpoint.key).check(chunk.raw)
-                yield Opened(_only(chunk), Head(200, (("content-type", kind),)))
-                return
-            if response.is_error:
-                body = await read_raw(response)
-                self._refuse_quoted_key(endpoint, response, body)
-                refusal = Chunk(raw=body, end=True, flaw=StatusError(response.status_code, "relayed"))
-                yield Opened(_only(refusal), self._head(endpoint, response, body))
-                return
-            if self.rewrites(request, response):
-                yield await self._rewritten(endpoint, request, response)
-                return
-            pieces = raw_pieces(response)
-            first = await anext(pieces, b"")
-            head = self._head(endpoint, response, first)
-            meter = self.meter(endpoint, request, response)
-            if meter.withholds:
-                head = _without(head, "content-length")
-            if (codings := true_encoding(response.headers, first)) and not isinstance(meter, Unread):
-                meter = Decoded(meter, codings)
-                head = _without(head, "content-encoding") if meter.withholds else head
-            chunks = _relayed(first, pieces, meter, KeyWatch(endpoint.key), response.headers.get("content-length"))
-            async with aclosing(chunks):
-                yield Opened(chunks, head)
+        if translation is None:
+            sent = send(endpoint, self.build_native(endpoint, request), relayed=True)
+            return Exchange(sent, lambda response: self._opened(endpoint, request, response))
+        words = translation(endpoint, request)
+        sent = send(endpoint, self.build_native(endpoint, words.request))
+        return Exchange(sent, lambda response: self._translated(endpoint, words, response))
 
-    def _head(self, endpoint: Endpoint, response: httpx.Response, beginning: bytes) -> Head:
+    async def _translated(self, endpoint: Endpoint, words: Translated, response: httpx.Response) -> Opened:
+        if words.answer is None:
+            return await self._opened(endpoint, words.request, response)
+        meter = self.meter(endpoint, words.request, response)
+        chunk, kind = await translated_answer(words.answer, meter, response)
+        KeyWatch(endpoint.key).check(chunk.raw)
+        return Opened(OnlyChunk(chunk), Head(200, (("content-type", kind),)))
+
+    async def _opened(self, endpoint: Endpoint, request: NativeRequest, response: httpx.Response) -> Opened:
         watch = KeyWatch(endpoint.key)
+        if response.is_error:
+            body = await read_raw(response)
+            self._refuse_quoted_key(endpoint, response, body)
+            refusal = Chunk(raw=body, end=True, flaw=StatusError(response.status_code, "relayed"))
+            return Opened(OnlyChunk(refusal), self._head(response, true_encoding(response.headers, body), watch))
+        if self.rewrites(request, response):
+            return await self._rewritten(endpoint, request, response)
+        pieces = raw_pieces(response)
+        first = await anext(pieces, b"")
+        codings = true_encoding(response.headers, first)
+        head = self._head(response, codings, watch)
+        meter = self.meter(endpoint, request, response)
+        if meter.withholds:
+            head = _without(head, "content-length")
+        if codings and not isinstance(meter, Unread):
+            meter = Decoded(meter, codings)
+            head = _without(head, "content-encoding") if meter.withholds else head
+        if response.headers.get("content-length") == str(len(first)):  # it is whole already
+            watch.check(first)
+            return Opened(OnlyChunk(summary((meter.feed(first), meter.finish()))), head)
+        return Opened(_relayed(first, pieces, meter, watch), head)
+
+    def _head(self, response: httpx.Response, encoding: str | None, watch: KeyWatch) -> Head:
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers.raw]
-        kept = passing(headers, RETURNED | RENAMED.keys(), (*RETURNED_PREFIXES, *self.returned_headers))
-        encoding = true_encoding(response.headers, beginning)
+        kept = passing(headers, _READ, (*RETURNED_PREFIXES, *self.returned_headers))
         return Head(
             response.status_code,
             tuple(
@@ -190,12 +198,11 @@ class TextAdapter(HttpAdapter):
         """What cuts one stream into events."""
         return ServerSentEvents()
 
-    @asynccontextmanager
-    async def answer(self, endpoint: Endpoint, request: GenerateRequest, send: Sender) -> AsyncIterator[Opened]:
-        async with send(endpoint, self.build(endpoint, request)) as response:
-            chunks = self._streamed(response) if request.stream else self._whole(response)
-            async with aclosing(chunks):
-                yield Opened(chunks)
+    def answer(self, endpoint: Endpoint, request: GenerateRequest, send: Sender) -> AbstractAsyncContextManager[Opened]:
+        async def opened(response: httpx.Response) -> Opened:
+            return Opened(self._streamed(response) if request.stream else self._whole(response))
+
+        return Exchange(send(endpoint, self.build(endpoint, request)), opened)
 
     async def _whole(self, response: httpx.Response) -> AsyncGenerator[Chunk, None]:
         yield self.read_whole(await read_body(response))
@@ -231,21 +238,13 @@ def _without(head: Head, *names: str) -> Head:
     return Head(head.status, tuple((name, value) for name, value in head.headers if name not in names))
 
 
-async def _only(chunk: Chunk) -> AsyncGenerator[Chunk, None]:
-    yield chunk
-
-
 async def _relayed(
-    first: bytes, pieces: AsyncIterator[bytes], meter: Meter, watch: KeyWatch, announced: str | None
+    first: bytes, pieces: AsyncIterator[bytes], meter: Meter, watch: KeyWatch
 ) -> AsyncGenerator[Chunk, None]:
-    """A relayed answer as chunks. Where the first piece is all that was announced, it is the only one.
+    """A relayed answer as chunks, piece by piece.
 
     Raises BrokenAnswer before a piece that would complete the provider's key.
     """
-    if announced == str(len(first)):
-        watch.check(first)
-        yield summary((meter.feed(first), meter.finish()))
-        return
     begun = watch.passed(first)
     yield meter.feed(begun) if begun or not first else Chunk()
     async for piece in pieces:

@@ -28,16 +28,20 @@ def outgoing(method: str, url: str, headers: Sequence[tuple[bytes, bytes]], cont
     Its address leaves as it is written here, if it is all visible ASCII: httpx escapes some of that. Raises
     ConnectFailed.
     """
-    parsed = parsed_url(url)
-    request = httpx.Request(method, parsed, headers=headers, stream=httpx.ByteStream(content or b""))
-    if url != str(parsed) and _VISIBLE.fullmatch(url) and url.startswith(_origin(parsed)):
-        request.extensions["target"] = url
+    parsed, target = _address(url)
+    body = httpx.ByteStream(content or b"")
+    request = httpx.Request(method, parsed, headers=headers, stream=body, extensions={"target": target})
     request.read()
     return request
 
 
-def _origin(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+@lru_cache(maxsize=1024)
+def _address(url: str) -> tuple[httpx.URL, str]:
+    """An address as httpx has it, and as it leaves. httpx takes long to write one out too."""
+    parsed = parsed_url(url)
+    origin = f"{parsed.scheme}://{parsed.netloc.decode('ascii')}"
+    as_written = _VISIBLE.fullmatch(url) and url.startswith(origin)
+    return parsed, url if as_written else str(parsed)
 
 
 async def read_body(response: httpx.Response) -> bytes:

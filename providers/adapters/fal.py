@@ -54,7 +54,7 @@ class FalAdapter(HttpAdapter):
         )
         wants_events = "text/event-stream" in request.headers.get("accept", "")
         headers = [
-            *passing(request.headers.items(), frozenset({"user-agent"}), self.sent_headers),
+            *passing([*request.headers.items()], frozenset({"user-agent"}), self.sent_headers),
             ("accept", "text/event-stream" if wants_events else "application/json"),
             ("content-type", "application/json"),
             ("accept-encoding", "identity"),

@@ -6,7 +6,7 @@ reach a caller. Hop-by-hop headers (RFC 9110 section 7.6.1) are on neither list.
 """
 
 from codecs import getincrementaldecoder
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote_plus
 
 import orjson
@@ -56,17 +56,16 @@ RENAMED = {"x-request-id": "x-upstream-request-id"}
 
 
 def passing(
-    headers: Iterable[tuple[str, str]], names: frozenset[str], prefixes: tuple[str, ...]
+    headers: Sequence[tuple[str, str]], names: frozenset[str], prefixes: tuple[str, ...]
 ) -> list[tuple[str, str]]:
     """Those of `headers` (lower-case names) that are listed, by name or by how they begin, and not hop-by-hop.
 
     A header that `Connection` names is hop-by-hop, whatever it is.
     """
-    pairs = list(headers)
-    hops = {hop.strip().lower() for name, value in pairs if name == "connection" for hop in value.split(",")}
+    hops = {hop.strip().lower() for name, value in headers if name == "connection" for hop in value.split(",")}
     return [
         (name, value)
-        for name, value in pairs
+        for name, value in headers
         if (name in names or name.startswith(prefixes)) and name not in hops and _travels(value)
     ]
 
@@ -76,6 +75,8 @@ _CREDENTIALS = frozenset({"key", "api_key", "api-key", "apikey", "access_token"}
 
 def without_credentials(query: str) -> str:
     """A raw query without the parameters that carry a credential; every other byte of it stays."""
+    if not query:
+        return query
     parameters = query.split("&")
     kept = [one for one in parameters if unquote_plus(one.partition("=")[0]).lower() not in _CREDENTIALS]
     return query if len(kept) == len(parameters) else "&".join(kept)
@@ -84,7 +85,7 @@ def without_credentials(query: str) -> str:
 def _travels(value: str) -> bool:
     """Whether a value can be sent on as it came: on one line and in UTF-8, all that our client library sends."""
     if value.isascii():
-        return not any(sign in value for sign in "\r\n\0")
+        return "\n" not in value and "\r" not in value and "\0" not in value
     try:
         value.encode("latin-1").decode()
     except UnicodeError:

@@ -15,13 +15,14 @@ from providers.adapters.base import TextAdapter
 from providers.adapters.bodies import parsed_url
 from providers.adapters.json_values import an_object, document, mapping, pieces_of_text, sequence, text
 from providers.adapters.meters import Events, Meter
-from providers.adapters.openai_chat import chat_body
+from providers.adapters.openai_chat import chat_body, limit_field
 from providers.conversation import GenerateRequest
 from providers.errors import BrokenAnswer
 from providers.sse import Event
 from providers.types import Chunk, Endpoint, NativeRequest, ToolCallPiece
 
 CHAT = "/chat/completions"
+_RESPONSES = "/responses"
 
 
 class OpenAIAdapter(TextAdapter):
@@ -64,8 +65,8 @@ class OpenAIAdapter(TextAdapter):
         if chunk.flaw is not None:
             raise chunk.flaw
 
-    def native_body(self, request: NativeRequest) -> bytes:
-        return request.body if request.model is None else _spliced(request, request.model)
+    def native_body(self, endpoint: Endpoint, request: NativeRequest) -> bytes:
+        return request.body if request.model is None else _spliced(endpoint, request, request.model)
 
     def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
         if request.plain_path.endswith(CHAT) and _is_stream(head.headers.get("content-type", "")):
@@ -73,13 +74,16 @@ class OpenAIAdapter(TextAdapter):
         return openai_usage.meter(request, head, self.read_whole)
 
 
-def _spliced(request: NativeRequest, model: str) -> bytes:
+def _spliced(endpoint: Endpoint, request: NativeRequest, model: str) -> bytes:
     """The body with the fields of the contract in it, for requests that came in by /v1."""
     kind = request.headers.get("content-type", "")
     if kind.lower().startswith("multipart/"):
         return splice.with_form_model(request.body, kind, model)
     body = splice.with_model(request.body, model)
-    adds = _adds_usage(request) and openai_usage.is_streamed(body)
+    if request.output is not None:
+        field = "max_output_tokens" if request.plain_path == _RESPONSES else limit_field(endpoint)
+        body = splice.with_output_limit(body, request.output, request.limits, field)
+    adds = openai_usage.is_streamed(body) and _adds_usage(request)
     return splice.with_usage_asked_for(body) if adds else body
 
 
@@ -114,21 +118,23 @@ def _sound(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 def _chunk(
     answer: Mapping[str, Any], choice: Mapping[str, Any], said: Mapping[str, Any], *, end: bool = False
 ) -> Chunk:
-    used = Chunk(usage=openai_usage.usage(answer.get("usage")), model=str(answer.get("model") or ""), end=end)
+    used, model = openai_usage.usage(answer.get("usage")), str(answer.get("model") or "")
     try:
         calls = sequence(said.get("tool_calls"))
         words, thoughts = _content(said.get("content"))
-        return replace(
-            used,
+        return Chunk(
             text=words or text(said.get("refusal")),
             reasoning=text(said.get("reasoning_content") or said.get("reasoning")) or thoughts,
             tool_calls=tuple(_call(place, mapping(call)) for place, call in enumerate(calls)) if calls else (),
             finish_reason=text(choice.get("finish_reason")) or None,
+            usage=used,
+            model=model,
+            end=end,
         )
     except BrokenAnswer as flaw:
-        if used.usage is None:
+        if used is None:
             raise
-        return replace(used, flaw=flaw)  # what it used is known, whatever it says
+        return Chunk(usage=used, model=model, end=end, flaw=flaw)  # what it used is known, whatever it says
 
 
 def _content(said: Any) -> tuple[str, str]:

@@ -30,6 +30,13 @@ _AS_THEY_ARE = (
 )
 
 
+def limit_field(endpoint: Endpoint) -> str:
+    """The field that limits an answer, where its caller names none."""
+    # OpenAI's newer models take only max_completion_tokens; most compatible servers take only the older name.
+    own = "max_completion_tokens" if endpoint.base_url.startswith("https://api.openai.com/") else "max_tokens"
+    return str(endpoint.config.get("max_tokens_field", own))
+
+
 def chat_body(endpoint: Endpoint, request: GenerateRequest) -> dict[str, Any]:
     """The body of a chat completion. Raises RequestNotPossible for top_k, which it has no field for."""
     if request.top_k is not None:
@@ -40,8 +47,7 @@ def chat_body(endpoint: Endpoint, request: GenerateRequest) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": request.model,
         "messages": messages,
-        # Newer OpenAI models take only max_completion_tokens; most compatible servers take only the older name.
-        endpoint.config.get("max_tokens_field", "max_tokens"): request.max_tokens or endpoint.default_max_tokens,
+        limit_field(endpoint): request.max_tokens or endpoint.default_max_tokens,
     }
     body |= {name: value for name in _AS_THEY_ARE if (value := getattr(request, name)) not in (None, "", ())}
     if request.tools:

@@ -67,15 +67,15 @@ def _first_of(reported: Mapping[str, Any], *names: str) -> Any:
 
 
 def meter(request: NativeRequest, head: httpx.Response, read_chat: Callable[[bytes], Chunk]) -> Meter:
-    """Who reads the answer of a path along: chat completions are the adapter's, the rest is here."""
-    streamed = head.headers.get("content-type", "").lower().startswith("text/event-stream")
+    """Who reads the answer of a path along: streams of chat completions are the adapter's, the rest is here."""
     if request.method != "POST":
         return Unread(Usage())
     path = request.plain_path
-    if streamed and path.endswith((*_WRITING, *_REPORTING, _SPEECH)):
-        return Events(_event, ends=path.endswith("/responses"), textual=path.endswith(_WRITING))
     if path.endswith("/chat/completions"):
         return Document(read_chat, textual=True)
+    streamed = head.headers.get("content-type", "").lower().startswith("text/event-stream")
+    if streamed and path.endswith((*_WRITING, *_REPORTING, _SPEECH)):
+        return Events(_event, ends=path.endswith("/responses"), textual=path.endswith(_WRITING))
     if path.endswith(_SPEECH):
         characters = float(len(str(_decoded(request.body).get("input", ""))))
         return Unread(Usage(measures={"characters": characters}, estimated=True))

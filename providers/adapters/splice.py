@@ -1,7 +1,7 @@
 """Changing one field of a body that is relayed, and leaving every other byte of it as it came."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import orjson
@@ -37,6 +37,20 @@ def with_usage_asked_for(body: bytes) -> bytes:
     return _with_field(body, "stream_options", _with_include_usage)
 
 
+def with_output_limit(body: bytes, limit: int, fields: Sequence[str], default: str) -> bytes:
+    """A JSON object in which that limit of the answer stands, in tokens: in those fields of it, or else in a new one.
+
+    Parameters: fields, which the object has; default, the field to be added where there are none.
+    """
+    value = str(limit).encode()
+    for name in fields or (default,):
+        place = _only_number(body, name) if fields else None
+        body = (
+            _with_field(body, name, lambda _: value) if place is None else body[: place[0]] + value + body[place[1] :]
+        )
+    return body
+
+
 def _with_include_usage(options: bytes) -> bytes:
     if options.startswith(b"{"):
         return _with_field(options, "include_usage", lambda _: b"true")
@@ -49,6 +63,19 @@ def _only_model(body: bytes) -> tuple[int, int] | None:
         return None
     found = _MODEL_AND_VALUE.search(body)
     return found.span(1) if found else None
+
+
+def _only_number(body: bytes, name: str) -> tuple[int, int] | None:
+    """Where the number of a field is that the body has, if there is only one place that can be it."""
+    found = list(_numbered(name).finditer(body))
+    if len(found) != 1 or len(_spelled(name).findall(body)) != 1 or _ESCAPED_LETTER.search(body):
+        return None
+    return found[0].span(1)
+
+
+@lru_cache(maxsize=8)
+def _numbered(name: str) -> re.Pattern[bytes]:
+    return re.compile(rb'"' + name.encode() + rb'"\s*:\s*([0-9]+)(?=[\s,}])')
 
 
 @lru_cache(maxsize=8)

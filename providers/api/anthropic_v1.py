@@ -8,6 +8,7 @@ from providers import directory, gateway, routing
 from providers.api.bodies import vendor_object
 from providers.api.front import Front, json_response, named_model, native_request
 from providers.api.relay import relayed_response
+from providers.asks import Asks
 from providers.fronts.anthropic import MessagesStream, estimate_tokens, message, read_messages
 from providers.types import ByModel, Wanted
 from web import request_id
@@ -39,7 +40,8 @@ async def count_tokens(request: ASGIRequest, principal: Principal) -> HttpRespon
     body = vendor_object(request.body)
     model = named_model(body)
     native = native_request(request, _FRONT.wire, f"{_FRONT.path}/count_tokens", model)
-    wanted = Wanted(ByModel(model), False, 0, len(request.body), native)
+    # Counting is free; what it counts is not used.
+    wanted = Wanted(ByModel(model), False, 0, 0, native, asks=Asks(messages=0, generates=False))
     planned = routing.route(wanted, await directory.current())[0]
     if planned.endpoint.wire != _FRONT.wire:
         return json_response({"input_tokens": estimate_tokens(body), "estimated": True})

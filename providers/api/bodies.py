@@ -11,7 +11,8 @@ from web.problems import InvalidRequest
 # Which of two a reader takes is left open (https://www.rfc-editor.org/rfc/rfc8259#section-4), so the gateway might
 # judge one and the vendor answer the other. Readers in Go do not tell letters apart, so their case does not count
 # (https://pkg.go.dev/encoding/json#Unmarshal).
-_ONCE = ("model", "messages", "input", "max_tokens", "max_completion_tokens", "stream", "tools", "system")
+_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n")
+_ONCE = ("model", "messages", "input", "stream", "tools", "system", *_LIMITS)
 _MENTIONED = re.compile(
     ('"(' + "|".join("".join(f"[{sign}{sign.upper()}]" for sign in name) for name in _ONCE) + r')"\s*:').encode()
 )

@@ -15,6 +15,7 @@ from providers import gateway
 from providers.api.bodies import vendor_object
 from providers.api.relay import relayed_response
 from providers.api.rendering import Stream, rendered
+from providers.asks import asks_of_body
 from providers.completion import Completion
 from providers.conversation import GenerateRequest
 from providers.sizes import text_size
@@ -49,7 +50,8 @@ class Front:
         model, streamed = named_model(body), body.get("stream") is True
         chars, size = text_size(body)
         native = native_request(request, self.wire, self.path, model)
-        wanted = Wanted(ByModel(model), streamed, chars, size, native, lambda: self.read(body))
+        asks = asks_of_body(body, request.body)
+        wanted = Wanted(ByModel(model), streamed, chars, size, native, lambda: self.read(body), asks)
         answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface=self.surface)
         if answer.head is not None:
             return await relayed_response(answer)

@@ -5,6 +5,7 @@ any other, chat completions are translated, and of the rest what its adapter has
 """
 
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
@@ -16,6 +17,7 @@ from providers.adapters import splice
 from providers.api.bodies import vendor_object
 from providers.api.front import Front, json_response, named_model, native_request
 from providers.api.relay import relayed_response
+from providers.asks import Asks, asks_of_body
 from providers.errors import ModelNotFound
 from providers.fronts.openai_answers import ChatStream, chat_completion
 from providers.fronts.openai_requests import read_chat
@@ -26,6 +28,9 @@ from web.problems import InvalidRequest, NoSuchPath
 from web.vendor_views import vendor_view
 
 _SHAPE = "openai"
+_LEAST_BYTES_PER_SECOND = 1000  # of sound that is sent to be transcribed: the lowest rate that codecs for speech have
+# https://platform.openai.com/docs/guides/image-generation: 1536 × 1024 in high quality
+_MOST_PER_PICTURE = 6240  # tokens of output
 
 
 def _chat_stream(call_id: str, model: str, body: Mapping[str, Any]) -> ChatStream:
@@ -57,6 +62,7 @@ def relayed(path: str, surface: str) -> Callable[..., Coroutine[Any, Any, HttpRe
     async def relay(request: ASGIRequest, principal: Principal) -> HttpResponseBase:
         kind = request.headers.get("content-type", "")
         chars = size = 0  # what is in a form is a file
+        asks = Asks(generates=False, units={"audio_seconds": len(request.body) / _LEAST_BYTES_PER_SECOND})
         if kind.lower().startswith("multipart/"):
             model, streamed = splice.form_model(request.body, kind), False
             if not model:
@@ -65,13 +71,23 @@ def relayed(path: str, surface: str) -> Callable[..., Coroutine[Any, Any, HttpRe
             body = vendor_object(request.body)
             model, streamed = named_model(body), body.get("stream") is True
             chars, size = text_size(body)
+            asks = _asks(path, body, request.body, chars)
         limited = path == "/responses"  # elsewhere it is many prompts at once, or none
         native = native_request(request, _CHAT.wire, path, model)
-        wanted = Wanted(ByModel(model), streamed, chars if limited else 0, size, native)
+        wanted = Wanted(ByModel(model), streamed, chars if limited else 0, size, native, asks=asks)
         answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface=surface)
         return await relayed_response(answer)
 
     return relay
+
+
+def _asks(path: str, body: Mapping[str, Any], raw: bytes, chars: int) -> Asks:
+    """What a request to one of these paths asks for. Only responses have a field for the limit of their output."""
+    asks = asks_of_body(body, raw, generates=path in {"/responses", "/images/generations"})
+    if path == "/images/generations":
+        pictures = {"images": asks.choices}
+        return replace(asks, output=_MOST_PER_PICTURE, limits=(), limitable=False, units=pictures)
+    return replace(asks, units={"characters": chars})
 
 
 @vendor_view(_SHAPE, "GET")

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from accounts.principal import Principal
 from providers import directory, gateway
 from providers.api.relay import asks_for_stream, path_below, relayed_response
+from providers.asks import Asks, asks_of_body
 from providers.sizes import text_size
 from providers.types import ByName, ByType, NativeRequest, Wanted
 from web import request_id
@@ -50,16 +51,24 @@ async def _relay(request: ASGIRequest, principal: Principal, target: ByName | By
         body=body,
         origin=request.build_absolute_uri("/".join(request.path.split("/")[:3])),
     )
-    wanted = Wanted(target, asks_for_stream(headers, body), *_text_size(headers, body), native)
+    chars, size, asks = _extent(native)
+    wanted = Wanted(target, asks_for_stream(headers, body), chars, size, native, asks=asks)
     answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface="proxy")
     return await relayed_response(answer)
 
 
-def _text_size(headers: Mapping[str, str], body: bytes) -> tuple[int, int]:
-    """Characters and bytes of the text in a body of JSON; nothing of any other, whose bytes are no prompt."""
-    if "json" not in headers.get("content-type", "").lower() and body.lstrip()[:1] not in {b"{", b"["}:
-        return 0, 0
+def _extent(native: NativeRequest) -> tuple[int, int, Asks]:
+    """Characters and bytes of the text in a body of JSON, and what it asks for; nothing of any other.
+
+    The bytes of another body are no prompt, and what has no body asks for no answer of a model's.
+    """
+    generates = native.method == "POST" and bool(native.body)
+    nothing = (0, 0, Asks(messages=0, generates=generates))
+    if "json" not in native.headers.get("content-type", "").lower() and native.body.lstrip()[:1] not in {b"{", b"["}:
+        return nothing
     try:
-        return text_size(orjson.loads(body))
+        content = orjson.loads(native.body)
     except orjson.JSONDecodeError:
-        return 0, 0
+        return nothing
+    body = content if isinstance(content, dict) else {}
+    return *text_size(content), asks_of_body(body, native.body, generates=generates)

@@ -1,5 +1,6 @@
 """Between Django's requests and responses and calls that are relayed: bytes in, bytes out, both as they came."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -9,12 +10,18 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
+from accounts.errors import AccountsError
+from providers import directory, sse
+from providers.caller import CLIENT_LEFT
 from providers.gateway import Answer
 from providers.types import Head
+from web import vendor_errors
 from web.as_sent import raw_path
 from web.problems import InvalidRequest
+from web.shutdown import ServerStopping
 from web.streams import ReleasedStream
 
+_EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 _STREAMED = re.compile(rb'"stream"\s*:\s*true')
 
 
@@ -49,7 +56,7 @@ async def relayed_response(answer: Answer) -> HttpResponseBase:
         async with answer:
             body = b"".join([chunk.raw async for chunk in answer.chunks()])
         return with_head(HttpResponse(body), head)
-    stream = ReleasedStream(_pieces(answer), answer.aclose, "")
+    stream = ReleasedStream(_pieces(answer, head), answer.aclose, "")
     with_head(stream, head)
     stream.pass_at_once(stream.get("content-type", ""))
     return stream
@@ -65,8 +72,31 @@ def with_head(response: HttpResponseBase, head: Head) -> HttpResponseBase:
     return response
 
 
-async def _pieces(answer: Answer) -> AsyncGenerator[bytes, None]:
-    async with aclosing(answer.chunks()) as chunks:
-        async for chunk in chunks:
-            if chunk.raw:
-                yield chunk.raw
+async def _pieces(answer: Answer, head: Head) -> AsyncGenerator[bytes, None]:
+    """The bytes as they come. Where the gateway cuts a stream of events between two of them, a last one says why."""
+    sent = b"\n\n"
+    try:
+        async with aclosing(answer.chunks()) as chunks:
+            async for chunk in chunks:
+                if chunk.raw:
+                    sent = chunk.raw
+                    yield sent
+    except (asyncio.CancelledError, AccountsError) as error:
+        if CLIENT_LEFT in error.args or not _takes_events(head) or not sent.endswith(_EVENT_ENDS):
+            raise  # the connection breaks off, which no client takes for an end
+        yield await _last_event(answer, error if isinstance(error, AccountsError) else ServerStopping())
+
+
+def _takes_events(head: Head) -> bool:
+    """Whether an event of our own may stand in a relayed body: it is of events, and neither coded nor counted."""
+    headers = {name.lower(): value.lower() for name, value in head.headers}
+    plain = headers.get("content-encoding", "identity") == "identity" and "content-length" not in headers
+    return plain and headers.get("content-type", "").startswith("text/event-stream")
+
+
+async def _last_event(answer: Answer, error: Exception) -> bytes:
+    """Why it ends here, as errors come in the vendor's own streams: Anthropic names the event, others do not."""
+    endpoint = (await directory.current()).get(answer.provider)
+    wire = endpoint.wire if endpoint is not None else ""
+    event = sse.encode(vendor_errors.response_for(error, wire).content)
+    return b"event: error\n" + event if wire == "anthropic" else event

@@ -1,13 +1,16 @@
 """From an answer's chunks to a stream of bytes in some front's words: one loop for all of them."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Protocol
 
 from accounts.consumption import Consumption
+from providers.caller import CLIENT_LEFT
 from providers.gateway import Answer
 from providers.types import Chunk
 from web.problems import Problem, problem_for
+from web.shutdown import ServerStopping
 
 
 class Stream(Protocol):
@@ -33,7 +36,8 @@ class Stream(Protocol):
 async def rendered(answer: Answer, stream: Stream) -> AsyncGenerator[bytes, None]:
     """The answer as that front says it.
 
-    No exception leaves this but a cancel: past the first byte what goes wrong is told inside.
+    No exception leaves this but the cancel for a client that has left: past the first byte what goes wrong is told
+    inside, and so is that the server stops.
     """
     try:
         if begun := stream.begin():
@@ -45,5 +49,9 @@ async def rendered(answer: Answer, stream: Stream) -> AsyncGenerator[bytes, None
         yield stream.end(answer.finish_reason, answer.consumption)
     except Exception as error:
         yield stream.error(problem_for(error))
+    except asyncio.CancelledError as cancelled:
+        if CLIENT_LEFT in cancelled.args:
+            raise
+        yield stream.error(problem_for(ServerStopping()))
     finally:
         await answer.aclose()

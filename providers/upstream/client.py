@@ -1,11 +1,11 @@
 """The way to the vendors: pools of connections, an open response as a context, error statuses as errors."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from types import TracebackType
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -38,23 +38,44 @@ async def close_pools() -> None:
         await pool.aclose()
 
 
-@asynccontextmanager
-async def send(endpoint: Endpoint, request: httpx.Request, *, relayed: bool = False) -> AsyncIterator[httpx.Response]:
+def send(
+    endpoint: Endpoint, request: httpx.Request, *, relayed: bool = False
+) -> AbstractAsyncContextManager[httpx.Response]:
     """Sends a request to a provider; leaving the context closes the response.
 
     Raises UpstreamError; StatusError for every status that is not a success. With `relayed` most error statuses are
     answers like any other, but not those that are between the gateway and the vendor: a redirect, which would lead
     the caller past the gateway, and a refusal of the gateway's key, which a vendor may quote.
     """
-    request.extensions["timeouts"] = endpoint.timeouts
-    pool = transport(private_network=endpoint.allow_private_network)
-    response = await pool.handle_async_request(request)
-    try:
-        if not response.is_success and not (relayed and _is_for_the_caller(response.status_code)):
+    return _Sent(endpoint, request, relayed)
+
+
+class _Sent(AbstractAsyncContextManager[httpx.Response]):
+    """What `send` returns. A class, since a generator that is made a context takes three times as long."""
+
+    def __init__(self, endpoint: Endpoint, request: httpx.Request, relayed: bool) -> None:
+        self._endpoint = endpoint
+        self._request = request
+        self._relayed = relayed
+        self._response: httpx.Response | None = None
+
+    async def __aenter__(self) -> httpx.Response:
+        endpoint, request = self._endpoint, self._request
+        request.extensions["timeouts"] = endpoint.timeouts
+        pool = transport(private_network=endpoint.allow_private_network)
+        self._response = response = await pool.handle_async_request(request)
+        if response.is_success or (self._relayed and _is_for_the_caller(response.status_code)):
+            return response
+        try:
             raise await _status_error(response, endpoint.key)
-        yield response
-    finally:
-        await response.aclose()
+        finally:
+            await response.aclose()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._response is not None:
+            await self._response.aclose()
 
 
 def _is_for_the_caller(status: int) -> bool:

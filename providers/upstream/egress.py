@@ -7,6 +7,7 @@ second time gains nothing.
 import errno
 import ipaddress
 import socket
+from functools import lru_cache
 
 from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -47,6 +48,7 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
 
 
+@lru_cache(maxsize=1024)  # nearly all are names, and to find that out takes two exceptions
 def refuse_private_literal(host: str) -> None:
     """Raises AddressRefused for a host that is itself a non-public address: aiohttp asks no resolver about those.
 

@@ -8,7 +8,6 @@ variable believed.
 """
 
 import asyncio
-from collections.abc import Callable
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Self
@@ -31,13 +30,13 @@ from providers.types import Timeouts
 from providers.upstream.egress import PublicResolver, public_socket, refuse_private_literal
 
 if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
 # Vendors close idle connections after about 60 s. A request that meets a closing one is lost: it may not be resent.
 _IDLE_KEPT = 15.0  # seconds
 _NAMES_KEPT = 60  # seconds
-_when_connected: ContextVar[Callable[[], None] | None] = ContextVar("when_connected", default=None)
 _AUTOMATIC_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
@@ -69,8 +68,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     that right are never shared, since a pool hands out connections by host name. resolver, who is asked what a name
     means, once per connection; None is the system's.
 
-    A request's time limits are taken from `request.extensions["timeouts"]`, a Timeouts; its address, where httpx would
-    spell it another way, from `request.extensions["target"]`.
+    A request's time limits are taken from `request.extensions["timeouts"]`, a Timeouts; its address, if it is there as
+    it shall be spelled, from `request.extensions["target"]`.
     """
 
     def __init__(self, *, private_network: bool, resolver: AbstractResolver | None = None) -> None:
@@ -104,28 +103,23 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         deadline = None if timeouts.total is None else clock() + timeouts.total
         if self._session is None:
             self._session = self._open_session()
-        connected = False
-
-        def note_connected() -> None:
-            nonlocal connected
-            connected = True
-            limit.reschedule(_sooner(None if timeouts.first_byte is None else clock() + timeouts.first_byte, deadline))
-
-        _when_connected.set(note_connected)  # instead of the last call's, when one task makes several
+        progress = _Progress(timeouts, deadline)
+        _progress.set(progress)  # instead of the last call's, when one task makes several
         try:
             url = _as_it_is(request.extensions.get("target") or str(request.url))
             if not self._private_network:
                 refuse_private_literal(url.raw_host or "")  # as the one who connects reads it
-            async with asyncio.timeout_at(_sooner(clock() + timeouts.connect, deadline)) as limit:
+            body = await request.aread()
+            async with progress.limit:
                 answer = await self._session.request(
                     request.method,
                     url,
-                    data=await request.aread() or None,
+                    data=aiohttp.BytesPayload(body) if body else None,  # as aiohttp would, after a look for what it is
                     headers=_headers(request),
                     allow_redirects=False,
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise translate(error, connected=connected) from error
+            raise translate(error, connected=progress.connected) from error
         stream = _Body(answer, timeouts.gap, deadline)
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=stream, request=request)
 
@@ -136,16 +130,51 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await session.close()
 
 
+class _Progress:
+    """How far a request has come, and how long it may take from there.
+
+    A connection out of the pool is there at once, so the time for connecting begins only when one is made: most
+    requests need one timer, not two.
+    """
+
+    def __init__(self, timeouts: Timeouts, deadline: float | None) -> None:
+        self.connected = False
+        self.limit = asyncio.timeout_at(deadline)
+        self._timeouts = timeouts
+        self._deadline = deadline
+
+    def note_connecting(self) -> None:
+        self._allow(self._timeouts.connect)
+
+    def note_connected(self) -> None:
+        self.connected = True
+        self._allow(self._timeouts.first_byte)
+
+    def _allow(self, seconds: float | None) -> None:
+        end = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        self.limit.reschedule(_sooner(end, self._deadline))
+
+
+_progress: ContextVar[_Progress | None] = ContextVar("progress", default=None)
+
+
 class _Connector(aiohttp.TCPConnector):
-    """Says when a connection is there, from where on the wait for the first byte counts."""
+    """Says when a connection is being made, and when it is there: from then on the wait for the first byte counts."""
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: "list[Trace]", timeout: aiohttp.ClientTimeout
     ) -> "Connection":
         connection = await super().connect(req, traces, timeout)
-        if (connected := _when_connected.get()) is not None:
-            connected()
+        if (progress := _progress.get()) is not None:
+            progress.note_connected()
         return connection
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: "list[Trace]", timeout: aiohttp.ClientTimeout
+    ) -> "ResponseHandler":
+        if (progress := _progress.get()) is not None:
+            progress.note_connecting()
+        return await super()._create_connection(req, traces, timeout)
 
 
 class _Body(httpx.AsyncByteStream):

@@ -1,0 +1,45 @@
+"""What an admitted call was given, and how it keeps to that."""
+
+from accounts import ledger
+from accounts.calls import Hold
+from accounts.errors import QuotaSpent
+from providers.bounds import can_be_limited
+from providers.execution import Execution
+from providers.types import Wanted
+from storage.errors import StorageUnavailable
+
+_LEAST_EXTENSION = 1024  # tokens; each costs a write
+
+
+class Reservation:
+    """The output that a call may have, where a quota counts its tokens or its cost.
+
+    limit: what must stand in the request, in tokens of one choice; None where nothing counts, or nothing can be written
+    in. watched: whether the answer must be held to it while it comes, since the vendor knows of no limit.
+    """
+
+    def __init__(self, hold: Hold, wanted: Wanted) -> None:
+        limited, asks = hold.grant.limited, wanted.asks
+        writable = can_be_limited(wanted)
+        self.limit = hold.grant.output // asks.choices if limited and writable else None
+        self.watched = limited and not writable and asks.generates and asks.output is None
+        self._hold = hold
+        self._step = max(hold.grant.output, _LEAST_EXTENSION)
+        self._refused = False
+
+    async def keep_up(self, execution: Execution) -> None:
+        """Reserves more for an answer that may have run past its reservation.
+
+        It is asked for as soon as the output's upper bound is past that, and the answer goes on without it until the
+        estimate is. Raises QuotaSpent then, and NotAuthenticated for a caller whose credential was revoked.
+        """
+        past = execution.likely_output if self._refused else execution.most_output
+        if past <= self._hold.grant.output:
+            return
+        try:
+            granted = await ledger.extend(self._hold, self._step)
+        except StorageUnavailable:
+            return  # what runs may finish; it is recorded when the database is back
+        self._refused = not granted
+        if not granted and execution.likely_output > self._hold.grant.output:
+            raise QuotaSpent

@@ -1,0 +1,28 @@
+"""How a caller stands with the quotas, in headers of OpenAI's form.
+
+https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from accounts.calls import Standing
+
+
+def headers(standings: Mapping[str, Standing], now: datetime) -> Iterator[tuple[str, str]]:
+    """The headers for each unit, of which quotas hold. Where one never begins anew, there is no reset."""
+    for unit, standing in standings.items():
+        yield f"x-ratelimit-limit-{unit}", str(standing.limit)
+        yield f"x-ratelimit-remaining-{unit}", str(standing.remaining)
+        if standing.resets_at is not None:
+            yield f"x-ratelimit-reset-{unit}", duration((standing.resets_at - now).total_seconds())
+
+
+def duration(seconds: float) -> str:
+    """A time as OpenAI writes it: `6m0s`, `1h2m3s`, `120ms`. Days are written in hours."""
+    milliseconds = max(0, round(seconds * 1000))
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, rest = divmod(-(-milliseconds // 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{rest}s"
