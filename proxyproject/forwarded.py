@@ -20,11 +20,13 @@ class TrustedProxies:
         self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if any(name.startswith(b"x-forwarded-") for name, _ in scope.get("headers", ())):
+        sent = scope.get("headers", ())
+        others = [pair for pair in sent if not pair[0].startswith(b"x-forwarded-")]
+        if len(others) < len(sent):
             client = scope.get("client")
             if client and self._is_ours(client[0]):
                 self._believe(scope)
-            scope["headers"] = [pair for pair in scope["headers"] if not pair[0].startswith(b"x-forwarded-")]
+            scope["headers"] = others
         await self._application(scope, receive, send)
 
     def _is_ours(self, address: str) -> bool:

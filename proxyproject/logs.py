@@ -1,11 +1,12 @@
 """How log records are written: one line of text or one JSON object each, always with the request's id."""
 
+import asyncio
 import logging
-from typing import Any, Literal
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Literal, TextIO
 
 import orjson
-import structlog
-from structlog.typing import EventDict, WrappedLogger
 
 from web import request_id
 
@@ -13,6 +14,9 @@ LogFormat = Literal["json", "text"]
 
 # What no format of ours shows need not be found out for each record (https://docs.python.org/3/howto/logging.html).
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+logging._srcfile = None
+
+_ON_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({})))
 
 
 class RequestIdFilter(logging.Filter):
@@ -24,31 +28,51 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
-def _write_json(event: EventDict, **_: object) -> str:
-    return orjson.dumps(event, default=repr).decode()
-
-
-def _name_fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    event["message"] = event.pop("event", "")
-    return event
-
-
-def json_formatter() -> structlog.stdlib.ProcessorFormatter:
+class JsonLines(logging.Formatter):
     """One JSON object a line; what a record was given as `extra` becomes its fields."""
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
-            structlog.stdlib.ExtraAdder(),
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-        ],
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            _name_fields,
-            structlog.processors.JSONRenderer(serializer=_write_json),
-        ],
-    )
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {"level": record.levelname.lower(), "logger": record.name}
+        line |= {name: value for name, value in vars(record).items() if name not in _ON_EVERY_RECORD}
+        line["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        line["message"] = record.getMessage()
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = self.formatStack(record.stack_info)
+        return orjson.dumps(line, default=repr).decode()
+
+
+class LinesOfOneTurn(logging.StreamHandler[TextIO]):
+    """Writes together what one turn of the event loop has logged, at the turn's end.
+
+    A write takes longer than all else about a line, and under load a turn ends several requests.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record) + self.terminator
+        except Exception:
+            self.handleError(record)
+            return
+        self._lines.append(line)
+        if len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:  # there is no loop here
+                self.flush()
+
+    def flush(self) -> None:
+        """Writes what waits. The interpreter calls this at its end."""
+        lines, self._lines = self._lines, []
+        with suppress(OSError):  # when nobody reads the log any more, requests are served all the same
+            if lines:
+                self.stream.write("".join(lines))
+            super().flush()
 
 
 def logging_settings(form: LogFormat) -> dict[str, Any]:
@@ -58,14 +82,14 @@ def logging_settings(form: LogFormat) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "filters": {"request_id": {"()": "proxyproject.logs.RequestIdFilter"}},
         "formatters": {
-            "json": {"()": "proxyproject.logs.json_formatter"},
+            "json": {"()": "proxyproject.logs.JsonLines"},
             "text": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"},
             "access_text": {"format": "%(message)s"},
         },
         "handlers": {
             "console": {"class": "logging.StreamHandler", "formatter": form, "filters": ["request_id"]},
             "access": {
-                "class": "logging.StreamHandler",
+                "class": "proxyproject.logs.LinesOfOneTurn",
                 "formatter": "json" if form == "json" else "access_text",
                 "filters": ["request_id"],
             },
