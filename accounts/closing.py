@@ -95,7 +95,8 @@ def _corrects(call: StandingCall, settlement: Settlement) -> bool:
 def _charge(settlement: Settlement, call: StandingCall, counters: Counters) -> bool:
     """Puts what was used in the place of what was reserved, or was charged as lost. Returns whether it was more."""
     used = settlement.consumption.input + settlement.consumption.output
-    cost = 0 if settlement.cost is None else to_units(settlement.cost)
+    # Where nobody can say what it cost, and a price was known to reserve with, that is what is charged.
+    cost = (call.reserved_cost or 0) if settlement.cost is None else to_units(settlement.cost)
     was_open = call.state == CallState.OPEN
     for row, unit in counters.held(call.holds):
         reserved = reserved_amount(unit, call.tokens, call.reserved_cost or 0)

@@ -48,18 +48,18 @@ class Counters:
     """The counters that a transaction needs, locked until its end.
 
     All are locked by one statement in the order of their ids, so that no two processes wait for each other in a circle.
+    Rows that are missing are made before that: who waits for another that makes the same must not hold any lock.
     """
 
     def __init__(self, cursor: CursorWrapper, keys: Collection[CounterKey], ids: Collection[int]) -> None:
         self._cursor = cursor
         self._by_key: dict[CounterKey, CounterRow] = {}
         self._by_id: dict[int, CounterRow] = {}
-        if not keys and not ids:
-            return
-        self._lock(keys, ids)
-        if missing := [key for key in keys if key not in self._by_key]:
-            self._make(missing)
-            self._lock(keys, ids)
+        if keys:
+            _lock_table(cursor, "ROW EXCLUSIVE")  # so that none is deleted from now on
+            self._find(keys)
+            self._make(key for key in keys if key not in self._by_key)
+        self._find(keys, ids, lock=True)
 
     def row(self, rule: Rule, moment: datetime) -> CounterRow:
         """The counter of a rule in the window that holds at that moment."""
@@ -81,19 +81,22 @@ class Counters:
             statement = "UPDATE accounts_counter SET starts_at = %s, used = %s, reserved = %s WHERE id = %s"
             self._cursor.executemany(statement, changed)
 
-    def _lock(self, keys: Collection[CounterKey], ids: Collection[int]) -> None:
+    def _find(self, keys: Collection[CounterKey], ids: Collection[int] = (), lock: bool = False) -> None:
         scopes = sorted({key.scope for key in keys})
         conditions = [
             f"{column} IN ({', '.join(['%s'] * len(values))})"
             for column, values in (("scope", scopes), ("id", ids))
             if values
         ]
+        self._by_key, self._by_id = {}, {}
+        if not conditions:
+            return
         # SQLite's transaction has the only right to write from its beginning, so it has nothing to lock.
-        lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+        ending = " FOR UPDATE" if lock and connection.features.has_select_for_update else ""
         statement = " ".join(
             ["SELECT", _COLUMNS, "FROM accounts_counter WHERE", " OR ".join(conditions), "ORDER BY id"]
         )
-        self._cursor.execute(statement + lock, [*scopes, *ids])
+        self._cursor.execute(statement + ending, [*scopes, *ids])
         for number, scope, provider, unit, window, starts_at, used, reserved in self._cursor.fetchall():
             key = CounterKey(scope, provider, unit, window)
             self._by_key[key] = self._by_id[number] = CounterRow(number, key, starts_at, used, reserved)
@@ -104,7 +107,23 @@ class Counters:
             'INSERT INTO accounts_counter (scope, provider, unit, "window", starts_at, used, reserved)'
             ' VALUES (%s, %s, %s, %s, 0, 0, 0) ON CONFLICT (scope, provider, unit, "window") DO NOTHING'
         )
-        self._cursor.executemany(statement, sorted(keys))
+        if missing := sorted(keys):
+            self._cursor.executemany(statement, missing)
+
+
+def keep_counters_still() -> None:
+    """Lets nobody change counters until the transaction ends. To be called before any are deleted.
+
+    Writers lock them in the order of their ids; who deletes them meets them in another.
+    """
+    with connection.cursor() as cursor:
+        _lock_table(cursor, "EXCLUSIVE")
+
+
+def _lock_table(cursor: CursorWrapper, mode: str) -> None:
+    """In a mode as PostgreSQL has them. In SQLite a transaction has the only right to write from its beginning."""
+    if connection.features.has_select_for_update:
+        cursor.execute(f"LOCK TABLE accounts_counter IN {mode} MODE")
 
 
 def window_start(rule: Rule, moment: datetime) -> int:

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -35,6 +36,7 @@ class _Holder:
     def __init__(self) -> None:
         self.id = uuid4()
         self._beats = 0
+        self._last_beat = time.monotonic()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -65,7 +67,10 @@ class _Holder:
 
     def _beat(self) -> None:
         renew(self.id)
-        self._beats += 1
+        now = time.monotonic()
+        # A process that was frozen, or whose database did not answer, has no right to judge others by that time.
+        self._beats = self._beats + 1 if now - self._last_beat < 2 * _BEAT else 1
+        self._last_beat = now
         if self._beats >= _BEATS_BEFORE_SWEEP:
             close_abandoned()
 

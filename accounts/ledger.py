@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from accounts import leases
+from accounts import leases, upkeep
 from accounts.calls import (
     Admission,
     AttemptRecord,
@@ -47,7 +47,7 @@ async def admit(admission: Admission) -> Hold:
     has no room for it, StorageUnavailable when the database is away. If the one who waits is cancelled, the call is
     closed again as soon as it is open.
     """
-    leases.keep()
+    start()
     hold = Hold(new_call_id(), admission, timezone.now())
     waiter = writer.write(hold)
     try:
@@ -93,10 +93,17 @@ def _close_unclaimed(item: Entry) -> None:
         writer.post(Settlement(item.call_id, CallState.CLIENT_GONE, *nothing))
 
 
+def start() -> None:
+    """Begins what goes on beside the calls: the renewal of the lease, and the upkeep. Harmless the second time."""
+    leases.keep()
+    upkeep.keep()
+
+
 def stop() -> None:
     """Writes what is left, and lets go of the lease. To be called when nothing is under way any more."""
     writer.stop()
     leases.end()
+    upkeep.end()
 
 
 _rules = Rules()  # used by the writer's thread only

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.signals import m2m_changed, post_delete, post_save
 
+from accounts.counters import keep_counters_still
 from accounts.models import Counter, Quota, QuotaRevision, Unit, User
 
 _ROW = 1
@@ -46,10 +47,11 @@ def _groups_changed(action: str, **_: Any) -> None:
 def _quota_deleted(instance: Quota, **_: Any) -> None:
     """A quota that is set again begins at nothing, unless another one has kept its counter running."""
     with transaction.atomic():
+        raise_revision()  # first: so those who delete quotas at the same time do it one after the other
+        keep_counters_still()
         counted = Q(provider=instance.provider, unit=instance.unit)
         if instance.unit != Unit.CONCURRENCY:  # those are released by the calls that run
             _drop_counters(instance, counted & Q(window=instance.window))
-        raise_revision()
 
 
 def _drop_counters(quota: Quota, counted: Q) -> None:

@@ -6,6 +6,9 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularSwaggerView
 
+from accounts.api.quotas import QuotaDetail, QuotaList
+from accounts.api.usage import StandingView, UsageView
+from providers.api.kept import KeptAnswerView
 from providers.api.providers import ProviderDetail, ProviderHealth, ProviderList, ProviderTest
 from proxyproject.pages import bad_request, not_found, server_error
 from proxyproject.schema import SchemaView
@@ -18,6 +21,11 @@ urlpatterns = [
     path("api/providers/<str:name>", ProviderDetail.as_view(), name="provider-detail"),
     path("api/providers/<str:name>/health", ProviderHealth.as_view(), name="provider-health"),
     path("api/providers/<str:name>/test", ProviderTest.as_view(), name="provider-test"),
+    path("api/calls/<str:call_id>/answer", KeptAnswerView.as_view(), name="kept-answer"),
+    path("api/usage", UsageView.as_view(), name="usage"),
+    path("api/quota", StandingView.as_view(), name="quota"),
+    path("api/quotas", QuotaList.as_view(), name="quota-list"),
+    path("api/quotas/<int:id>", QuotaDetail.as_view(), name="quota-detail"),
     path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", login_required(SpectacularSwaggerView.as_view(url_name="schema")), name="docs"),
 ]

@@ -126,7 +126,10 @@ READERS = [
     Call("health", "/health", everyone, method="GET", status=200),
 ]
 # Routes that ask no provider anything and take no address.
-OTHERS = {"status", "version", "ready", "models", "model", "v1-nothing", "start", "schema", "docs"}
+OTHERS = {
+    *("status", "version", "ready", "models", "model", "v1-nothing", "start", "schema", "docs"),
+    *("usage", "quota", "quota-list", "quota-detail", "kept-answer"),
+}
 
 
 def asking(kind: str) -> list[Call]:

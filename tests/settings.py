@@ -11,5 +11,9 @@ for _name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "GATEWAY_ENCRYPTION_KEY
 _project = import_module("proxyproject.settings")  # reads the environment that was prepared above
 
 globals().update({name: getattr(_project, name) for name in dir(_project) if name.isupper()})
-# A file, not memory: the ledger's writer and the reading thread have connections of their own.
-DATABASES = {"default": {**_project.DATABASES["default"], "TEST": {"NAME": str(_project.VAR_DIR / "test.sqlite3")}}}
+if _url := os.environ.get("TEST_DATABASE_URL"):  # its test database is made beside it, and dropped at the end
+    _databases = import_module("proxyproject.databases")
+    DATABASES = {"default": _databases.database_settings(_url, _project.VAR_DIR)}
+else:
+    # A file, not memory: the ledger's writer and the reading thread have connections of their own.
+    DATABASES = {"default": {**_project.DATABASES["default"], "TEST": {"NAME": str(_project.VAR_DIR / "test.sqlite3")}}}

@@ -108,7 +108,8 @@ class Quota(models.Model):
         super().clean()
         if self.unit == Unit.CONCURRENCY:
             self.window = Window.TOTAL  # they are counted now, not over a time
-        if self.unit != Unit.COST and self.limit != int(self.limit):
+        given: Decimal | None = self.limit  # none, where a form's field was left empty
+        if self.unit != Unit.COST and given is not None and given != int(given):
             raise ValidationError({"limit": "Give a whole number."})
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from accounts import leases, ledger
+from accounts import ledger
 from providers.upstream.client import close_pools
 from proxyproject.asgi import application
 from proxyproject.server.daphne import GatewayServer  # first of all: daphne chooses Twisted's reactor
@@ -17,7 +17,7 @@ def serve(host: str, port: int, on_listening: Callable[[], None]) -> str:
     server = GatewayServer(
         application, host=host, port=port, on_listening=on_listening, on_stopping=close_pools, limits=limits
     )
-    leases.keep()
+    ledger.start()
     server.run()
     ledger.stop()
     return server.listen_failed

@@ -1,5 +1,6 @@
 """The OpenAPI schema: every route that is there is in it, and it says what really comes back."""
 
+import re
 from typing import Any
 
 import httpx
@@ -21,7 +22,7 @@ def routes(resolver: URLResolver, prefix: str = "") -> list[str]:
         if isinstance(pattern, URLResolver):
             found += routes(pattern, route)
         elif route and not route.startswith(_PAGES):
-            found.append("/" + route.replace("<str:", "{").replace("<path:", "{").replace(">", "}"))
+            found.append("/" + re.sub(r"<\w+:", "{", route).replace(">", "}"))
     return found
 
 
