@@ -15,6 +15,7 @@ from providers.types import Endpoint, Wanted
 
 _PER_MESSAGE = 16  # tokens
 _LEAST_OUTPUT = 16  # tokens with which a call is worth making; OpenAI's responses take no lower limit
+_MOST_OUTPUT = 10**12  # tokens; more than anybody makes, and few enough for a column of whole numbers
 _MILLION = 1_000_000
 
 # Tokens of one picture or other file, at most, by type of provider. A document of many pages can take more; it is
@@ -35,7 +36,7 @@ def bound(endpoint: Endpoint, model: str, wanted: Wanted, rates: Rates | None) -
     """
     asks = wanted.asks
     tokens = wanted.prompt_bytes + _PER_MESSAGE * asks.messages + asks.tools + asks.files * _per_file(endpoint, model)
-    output = (asks.output or endpoint.default_max_tokens) * asks.choices if asks.generates else 0
+    output = min((asks.output or endpoint.default_max_tokens) * asks.choices, _MOST_OUTPUT) if asks.generates else 0
     least = min(output, _LEAST_OUTPUT * asks.choices) if can_be_limited(wanted) else output
     if rates is None:
         return Bound(tokens, output, least)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,7 @@ async def _all_at_once(gateways: Sequence[Gateway], token: str, calls: int) -> C
         await asyncio.sleep(0)
         barrier.set()
         await asyncio.gather(*tasks)
+    await asyncio.sleep(0)  # in which the sockets are closed
     return statuses
 
 
@@ -107,15 +108,16 @@ class Sampler:
                 self.least = min(self.least, used, reserved)
 
 
-def reader(gateway: Gateway) -> Callable[[str], list[tuple[Any, ...]]]:
+@contextmanager
+def reader(gateway: Gateway) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
     """Runs a query against a gateway's database, on a connection of its own."""
-    url = gateway.environment.get("DATABASE_URL")
-    if url:
-        server = psycopg.connect(url, autocommit=True)
-        return lambda query: server.execute(query.encode()).fetchall()
+    if url := gateway.environment.get("DATABASE_URL"):
+        with psycopg.connect(url, autocommit=True) as server:
+            yield lambda query: server.execute(query.encode()).fetchall()
+        return
     path = Path(gateway.var_dir) / "gateway.sqlite3"
-    file = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, timeout=20)
-    return lambda query: file.execute(query).fetchall()
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, timeout=20)) as file:
+        yield lambda query: file.execute(query).fetchall()
 
 
 def settled(read: Callable[[str], list[tuple[Any, ...]]], seconds: float = 20.0) -> bool:
@@ -126,3 +128,51 @@ def settled(read: Callable[[str], list[tuple[Any, ...]]], seconds: float = 20.0)
             return True
         time.sleep(0.05)
     return False
+
+
+# For each thing that is counted, quotas of which one lets exactly a hundred of those calls in, and their limits in the
+# units of the counters.
+ADMITTED = 100
+_MANY = 1_000_000
+_TOKENS = {"unit": "tokens", "window": "day", "limit": ADMITTED * RESERVED}
+_PRICE = 10_000  # of a token, in the units of the counters: at 1 for a million
+RACES: dict[str, list[dict[str, Any]]] = {
+    "requests": [{"unit": "requests", "window": "month", "limit": ADMITTED}],
+    "tokens": [_TOKENS],
+    "cost": [{"unit": "cost", "window": "month", "limit": ADMITTED * RESERVED / 1_000_000}],
+    "concurrency": [{"unit": "concurrency", "limit": ADMITTED}],
+    "several": [
+        {"unit": "requests", "window": "minute", "limit": ADMITTED + 1},
+        {"unit": "requests", "window": "total", "provider": "slow", "limit": ADMITTED + 50},
+        {**_TOKENS, "provider": "slow"},
+        {"unit": "tokens", "window": "total", "limit": _MANY},
+        {"unit": "cost", "window": "month", "limit": 1},
+        {"unit": "concurrency", "limit": ADMITTED + 2},
+    ],
+}
+
+
+def most_allowed(quotas: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """The limits by unit, as counters have them. Of several in a unit the lowest: all count the same calls."""
+    most: dict[str, int] = {}
+    for quota in quotas:
+        amount = round(quota["limit"] * 1_000_000) * _PRICE if quota["unit"] == "cost" else quota["limit"]
+        most[quota["unit"]] = min(most.get(quota["unit"], amount), amount)
+    return most
+
+
+def race(gateways: Sequence[Gateway], kind: str, user: tuple[int, str], calls: int = 500) -> None:
+    """A user's very first calls, all at once, by turns into each server. Asserts that just so many are let in."""
+    with reader(gateways[0]) as read:
+        watch = Sampler(read)
+        with watch.watching(user[0]):
+            statuses = all_at_once(gateways, user[1], calls)
+        assert statuses == {200: ADMITTED, 429: calls - ADMITTED}, f"{kind}: {statuses}"
+        assert watch.samples > 10, "it was looked at while they were decided on"
+        assert watch.least == 0, "nothing is ever less than nothing"
+        for unit, most in most_allowed(RACES[kind]).items():
+            assert watch.most[unit] <= most, (kind, unit)
+        assert settled(read)
+        assert read(f"select count(*) from accounts_call where user_id = {user[0]}") == [(ADMITTED,)]
+        found = read(f"select sum(reserved) from accounts_counter where scope = 'user:{user[0]}'")
+        assert found == [(0,)], "all was given back"
