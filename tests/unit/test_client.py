@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from accounts.calls import Admission, Hold
+from accounts.principal import Principal
 from providers import kept
 from providers.models.kept import KeptState
 from providers.types import OnDisconnect
@@ -34,7 +37,8 @@ class Connection:
 async def left(connection: Connection, policy: OnDisconnect) -> Client:
     """A client whose call was admitted and that has left."""
     client = Client(connection.receive, connection.send)
-    client.admitted(uuid4(), 1)
+    caller = Principal(1, "caller", is_staff=False)
+    client.admitted(Hold(uuid4(), Admission(caller, "r", "chat", "v", "m", streamed=False), datetime.now(UTC)))
     client.asks(policy)
     connection.gone.set()
     for _ in range(5):
