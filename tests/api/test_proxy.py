@@ -263,8 +263,8 @@ def test_only_what_is_listed_comes_back(caller: Caller, recorder: Recorder, vend
     recorder.says(Says(pieces, headers=told, framing=framing))
     answer = caller.ask("POST", at(vendor), JSON, b"{}")
     assert (answer.status, answer.body) == (200, recorder.script.body)
-    own = {"x-request-id", "x-call-id", "x-upstream-request-id", "x-accel-buffering"}
-    allowed = own | {"transfer-encoding", "content-length"}
+    ours = {"x-request-id", "x-call-id", "x-upstream-request-id", "x-accel-buffering"}
+    allowed = ours | {"transfer-encoding", "content-length"}
     assert answer.headers.keys() == (answer.headers.keys() & allowed) | listed.keys()
     assert len(answer.pairs) == len(answer.headers), "each once"
     got = {name: answer.headers[name].encode("latin-1").decode() for name in listed}
