@@ -1,5 +1,7 @@
 """What an admitted call was given, and how it keeps to that."""
 
+import time
+
 from accounts import ledger
 from accounts.calls import Hold
 from accounts.errors import QuotaSpent
@@ -26,6 +28,7 @@ class Reservation:
         self._hold = hold
         self._step = max(hold.grant.output, _LEAST_EXTENSION)
         self._refused = False
+        self._not_before = 0.0  # on the monotonic clock: the next try, where the database was away
 
     async def keep_up(self, execution: Execution) -> None:
         """Reserves more for an answer that may have run past its reservation.
@@ -34,12 +37,14 @@ class Reservation:
         estimate is. Raises QuotaSpent then, and NotAuthenticated for a caller whose credential was revoked.
         """
         past = execution.likely_output if self._refused else execution.most_output
-        if past <= self._hold.grant.output:
+        if past <= self._hold.grant.output or time.monotonic() < self._not_before:
             return
         try:
             granted = await ledger.extend(self._hold, self._step)
-        except StorageUnavailable:
-            return  # what runs may finish; it is recorded when the database is back
+        except StorageUnavailable as error:
+            # What runs may finish, and not wait at each of its pieces; it is recorded when the database is back.
+            self._not_before = time.monotonic() + error.retry_after
+            return
         self._refused = not granted
         if not granted and execution.likely_output > self._hold.grant.output:
             raise QuotaSpent

@@ -12,6 +12,22 @@ _SQLITE = "django.db.backends.sqlite3"
 _POSTGRESQL = "django.db.backends.postgresql"
 _BUSY_TIMEOUT = 20  # seconds that a SQLite writer waits for another
 
+# Persistent connections do not work under ASGI; the driver's pool takes their place. After a failed attempt it waits
+# longer each time, for minutes in the end, so it is told to begin anew soon.
+# https://www.psycopg.org/psycopg3/docs/api/pool.html
+_POOL = {"min_size": 1, "max_size": 20, "timeout": 5, "reconnect_timeout": 2}
+# How long it takes to notice that the other side is gone without a word, in seconds but for tcp_user_timeout, which is
+# in milliseconds. The system's own defaults are minutes to hours.
+# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+_POSTGRESQL_OPTIONS = {
+    "pool": _POOL,
+    "connect_timeout": 2,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
 
 def database_settings(url: str, var_dir: Path) -> dict[str, Any]:
     """Django's settings for the database that `url` names, or for a SQLite file under `var_dir` when it is empty.
@@ -30,9 +46,9 @@ def database_settings(url: str, var_dir: Path) -> dict[str, Any]:
     if settings.get("ENGINE") == _SQLITE:
         return _sqlite(settings)
     if settings.get("ENGINE") == _POSTGRESQL:
-        # Persistent connections do not work under ASGI; the driver's pool takes their place.
         settings["CONN_MAX_AGE"] = 0
-        settings["OPTIONS"] = {**settings.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 20, "timeout": 5}}
+        settings["CONN_HEALTH_CHECKS"] = True  # so the pool gives out no connection that a restart has cut
+        settings["OPTIONS"] = {**_POSTGRESQL_OPTIONS, **settings.get("OPTIONS", {})}
         return settings
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL or SQLite database: postgresql://… or sqlite:///….")
 

@@ -2,7 +2,7 @@
 
 
 class StorageUnavailable(Exception):
-    """The database did not take the write. `retry_after` is in seconds."""
+    """The database did not take the write, or did not answer. `retry_after` is in seconds."""
 
     retry_after = 5
 

@@ -13,11 +13,12 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from storage.errors import StorageUnavailable
+from storage.headway import PATIENCE, Headway
 
 logger = logging.getLogger("gateway.ledger")
 
@@ -27,6 +28,7 @@ Result = TypeVar("Result")
 _LARGEST_GROUP = 512  # items
 _LINGER = 0.05  # seconds that a write which nobody waits for may wait for company
 _RETRY_PAUSE = 0.5  # seconds between tries for writes that nobody waits for
+_LONG_IDLE = 5.0  # seconds after which a connection may have been closed from the other side
 _STOP_TIMEOUT = 4.0  # seconds that stop() waits for the last group; a server that ends must not hang on a database
 _DATABASE_AWAY = (OperationalError, InterfaceError)
 
@@ -35,6 +37,26 @@ _DATABASE_AWAY = (OperationalError, InterfaceError)
 class _Entry(Generic[Item, Result]):
     item: Item
     waiter: "asyncio.Future[Result] | None" = None
+
+
+class _Patience:
+    """Ends somebody's waiting when the database has not answered for too long."""
+
+    __slots__ = ("_headway", "_timer", "_waiter")
+
+    def __init__(self, waiter: "asyncio.Future[Any]", headway: Headway) -> None:
+        self._waiter, self._headway = waiter, headway
+        self._timer = waiter.get_loop().call_later(PATIENCE, self._look)
+        waiter.add_done_callback(self._end)
+
+    def _look(self) -> None:
+        if left := self._headway.patience_left():
+            self._timer = self._waiter.get_loop().call_later(left, self._look)
+        elif not self._waiter.done():
+            self._waiter.set_exception(StorageUnavailable(f"no answer from the database within {PATIENCE} s"))
+
+    def _end(self, _: "asyncio.Future[Any]") -> None:
+        self._timer.cancel()
 
 
 class GroupWriter(Generic[Item, Result]):
@@ -64,14 +86,18 @@ class GroupWriter(Generic[Item, Result]):
         self._thread: threading.Thread | None = None
         self._ended: threading.Thread | None = None  # or about to: it was told to, and not to take more
         self._changing = threading.Lock()
+        self._headway = Headway()
+        self._last_commit = 0.0
         self.taken = 0  # items handed over so far
 
     def write(self, item: Item) -> "asyncio.Future[Result]":
         """Queues an item. The future holds its result once it is committed.
 
-        The future raises StorageUnavailable when the database is away, else what `apply` made of the item.
+        The future raises StorageUnavailable when the database is away or does not answer, else what `apply` made of
+        the item. One that is applied when nobody waits any more is unclaimed.
         """
         waiter: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        _Patience(waiter, self._headway)
         self._awaited.put(_Entry(item, waiter))
         self._note_one_more()
         return waiter
@@ -147,6 +173,7 @@ class GroupWriter(Generic[Item, Result]):
         """Writes a group and answers its waiters. Returns what must be tried again."""
         if not group:
             return []
+        self._headway.begin()
         try:
             results: list[Result | Exception] = self._commit(group)
         except _DATABASE_AWAY as error:
@@ -158,15 +185,20 @@ class GroupWriter(Generic[Item, Result]):
                 self._unclaimed(entry.item)
             return [entry for entry in group if entry.waiter is None]
         except Exception as error:
+            self._headway.end()
             if len(group) > 1:
                 return [entry for single in group for entry in self._write_group([single])]
             if group[0].waiter is None:
                 logger.exception("A write is impossible and was dropped: %r", group[0].item)
             results = [error]
+        self._headway.end()
         self._answer(group, results)
         return []
 
     def _commit(self, group: list[_Entry[Item, Result]]) -> list[Result | Exception]:
+        if time.monotonic() - self._last_commit > _LONG_IDLE:
+            close_old_connections()  # else a restart of the database would cost the first one who comes after it
+        self._last_commit = time.monotonic()
         with transaction.atomic():
             return list(self._apply([entry.item for entry in group]))
 

@@ -153,7 +153,7 @@ def goes_and_comes_back(away: Away, fault: Fault, *, calls_after: int) -> None:
         for stream in streams:
             assert b"[DONE]" in stream.read_until(b"\r\n0\r\n\r\n"), "what runs is not disturbed"
         _is_refused(away, readable=fault.readable)
-        time.sleep(3)
+        time.sleep(1.0)
     away.wait_until_calls_pass()
     for _ in range(calls_after):
         assert away.call().status_code == 200

@@ -29,7 +29,7 @@ class Link:
         return self
 
     def stop(self) -> None:
-        self.go_away()
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()
@@ -67,16 +67,27 @@ class Link:
             self._listener = None
         await self._abort_all()
 
+    async def _end(self) -> None:
+        self._flowing.set()
+        await self._close()
+        serving = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        await self._abort_all()
+
     async def _abort_all(self) -> None:
         for writer in list(self._open):
             writer.transport.abort()
         await asyncio.sleep(0.05)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(*self._target)
-        ends = {writer, back}
-        self._open |= ends
+        ends = {writer}
+        self._open.add(writer)
         try:
+            there, back = await asyncio.open_connection(*self._target)
+            ends.add(back)
+            self._open.add(back)
             await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
         finally:
             self._open -= ends

@@ -20,7 +20,7 @@ from tests.serving import gateway_on, running
 from tests.upstream import Upstream
 
 pytestmark = pytest.mark.long
-_ROUNDS = 1
+_ROUNDS = 10
 _STREAMS = 100
 _CALLERS = 4  # who make short calls all the while
 _GRACE = 10.0  # seconds beyond a lease's term: the start of a server, and some renewals

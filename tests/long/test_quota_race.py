@@ -7,7 +7,7 @@ from tests.racing import RACES, made_users, race
 from tests.serving import gateway_on, running
 
 pytestmark = pytest.mark.long
-_ROUNDS = 3
+_ROUNDS = 20
 
 
 @pytest.mark.parametrize("kind", RACES)
