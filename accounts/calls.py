@@ -13,6 +13,7 @@ from accounts.models import CallState
 from accounts.principal import Principal
 
 _MILLION = 1_000_000
+MOST = 2**62  # of any amount: far more than there is, and few enough for a column of whole numbers to add to
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class Bound:
 
     def cost(self, output: int) -> int:
         """What it may cost with that much output; nothing where no price is known. Rounded up."""
-        return 0 if self.base_cost is None else self.base_cost + self.more_cost(output)
+        return 0 if self.base_cost is None else min(self.base_cost + self.more_cost(output), MOST)
 
     def more_cost(self, output: int) -> int:
         """What that much output costs. Rounded up."""
@@ -93,6 +94,7 @@ class Extension:
 
     hold: Hold
     output: int
+    asked_at: datetime
     granted: int = 0
 
 
@@ -113,7 +115,11 @@ class AttemptRecord:
 
 @dataclass(slots=True)
 class Settlement:
-    """How a call ended. `counts`: as a request, which a call does not that was never asked of a vendor."""
+    """How a call ended.
+
+    counts: as a request, which a call does not that was never asked of a vendor. at_reservation: what it used is not
+    known, so it is charged what it had reserved.
+    """
 
     call_id: UUID
     state: CallState
@@ -122,6 +128,7 @@ class Settlement:
     closed_at: datetime
     cost: Decimal | None = None
     counts: bool = True
+    at_reservation: bool = False
 
 
 Entry = Hold | Extension | Settlement

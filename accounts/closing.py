@@ -4,19 +4,19 @@ A call that was closed as lost, because its process seemed dead, can be correcte
 the difference is charged, never the whole a second time.
 """
 
-import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from accounts.calls import AttemptRecord, Settlement
 from accounts.consumption import CONSUMED, Consumption
 from accounts.counters import Counters
-from accounts.deciding import reserved_amount
+from accounts.deciding import amounts_of
 from accounts.models import Attempt, Call, CallState, Unit
 from accounts.prices import from_units, to_units
 from storage.rows import RowInsert, RowLock, RowUpdate
@@ -65,7 +65,7 @@ def standing_calls(cursor: CursorWrapper, keys: Collection[UUID]) -> dict[UUID, 
     if not keys:
         return {}
     return {
-        key: StandingCall(state, json.loads(holds) if holds else (), *reserved)
+        key: StandingCall(state, orjson.loads(holds) if holds else (), *reserved)
         for key, (state, holds, *reserved) in _lock_calls(cursor, keys).items()
     }
 
@@ -76,10 +76,11 @@ def close(
     """Closes calls, of those that `standing_calls` found. `counters` has theirs, and is not saved here."""
     closed: list[tuple[Any, ...]] = []
     attempts: list[tuple[Any, ...]] = []
-    for settlement in settlements:
-        call = calls.get(settlement.call_id)
-        if call is None or (call.state != CallState.OPEN and not _corrects(call, settlement)):
+    for told in settlements:
+        call = calls.get(told.call_id)
+        if call is None or (call.state != CallState.OPEN and not _corrects(call, told)):
             continue
+        settlement = _with_reservation(told, call) if told.at_reservation else told
         exceeded = _charge(settlement, call, counters)
         call.state = settlement.state.value
         closed.append(_closing_row(settlement, exceeded))
@@ -97,14 +98,15 @@ def _charge(settlement: Settlement, call: StandingCall, counters: Counters) -> b
     used = settlement.consumption.input + settlement.consumption.output
     # Where nobody can say what it cost, and a price was known to reserve with, that is what is charged.
     cost = (call.reserved_cost or 0) if settlement.cost is None else to_units(settlement.cost)
+    reserved = amounts_of(call.tokens, call.reserved_cost or 0)
+    # Calls at the same time are not used up, and a call that no vendor was asked for is no request.
+    taken = amounts_of(used, cost, requests=int(settlement.counts), concurrency=0)
     was_open = call.state == CallState.OPEN
     for row, unit in counters.held(call.holds):
-        reserved = reserved_amount(unit, call.tokens, call.reserved_cost or 0)
-        taken = reserved_amount(unit, used, cost) if _is_charged(unit, settlement) else 0
         if was_open:
-            row.release(reserved, taken)
+            row.release(reserved[unit], taken[unit])
         elif unit != Unit.CONCURRENCY:
-            row.release(0, taken - reserved)
+            row.release(0, taken[unit] - reserved[unit])
     if settlement.state == CallState.LOST:
         return False
     return used > call.tokens or (call.reserved_cost is not None and cost > call.reserved_cost)
@@ -115,11 +117,20 @@ def _is_charged(unit: str, settlement: Settlement) -> bool:
     return unit != Unit.CONCURRENCY and (unit != Unit.REQUESTS or settlement.counts)
 
 
-def lost(call_id: UUID, call: StandingCall) -> Settlement:
-    """The end of a call whose process died: it is charged its reservation."""
+def lost(call_id: UUID) -> Settlement:
+    """The end of a call whose process died."""
+    return Settlement(call_id, CallState.LOST, Consumption(), (), timezone.now(), at_reservation=True)
+
+
+def _with_reservation(settlement: Settlement, call: StandingCall) -> Settlement:
     consumption = Consumption(call.reserved_input, call.reserved_output, estimated=True)
     cost = None if call.reserved_cost is None else from_units(call.reserved_cost)
-    return Settlement(call_id, CallState.LOST, consumption, (), timezone.now(), cost)
+    return replace(settlement, consumption=consumption, cost=cost)
+
+
+def plain_name(model: str) -> str:
+    """A model's name as it is written down: PostgreSQL has no NUL in its texts."""
+    return model.replace("\0", "")[:200]
 
 
 def _closing_row(settlement: Settlement, exceeded: bool) -> tuple[Any, ...]:
@@ -128,6 +139,6 @@ def _closing_row(settlement: Settlement, exceeded: bool) -> tuple[Any, ...]:
 
 
 def _attempt_row(call_id: UUID, position: int, record: AttemptRecord) -> tuple[Any, ...]:
-    what = (record.provider, record.model[:200], record.key_hint, record.state.value, record.status)
+    what = (record.provider, plain_name(record.model), record.key_hint, record.state.value, record.status)
     consumed = (*record.consumption.columns(), record.cost)
     return (call_id, position, *what, *consumed, record.first_byte_ms, record.duration_ms)

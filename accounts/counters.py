@@ -9,7 +9,7 @@ from django.db.backends.utils import CursorWrapper
 
 from accounts.models import Window
 from accounts.rules import CounterKey, Rule
-from accounts.windows import window_at
+from accounts.windows import Span, window_at
 
 _COLUMNS = 'id, scope, provider, unit, "window", starts_at, used, reserved'
 
@@ -24,12 +24,17 @@ class CounterRow:
     used: int
     reserved: int
     changed: bool = False
+    span: Span | None = None  # the window that it was last turned to
 
-    def turn_to(self, starts_at: int) -> None:
-        """Begins a new window, if that is one. What was reserved in an older window ends with it.
+    def turn_to(self, rule: Rule, moment: datetime) -> None:
+        """Begins the rule's window at that moment, if it is a new one. What was reserved in an older one ends with it.
 
         A window that began later than this one stays: another process's clock, or another time zone, was ahead.
         """
+        if self.span is not None and self.span.holds(moment):
+            return
+        self.span = window_of(rule, moment)
+        starts_at = int(self.span.starts_at.timestamp())
         if starts_at > self.starts_at:
             self.starts_at, self.used, self.reserved, self.changed = starts_at, 0, 0, True
 
@@ -57,14 +62,17 @@ class Counters:
         self._by_id: dict[int, CounterRow] = {}
         if keys:
             _lock_table(cursor, "ROW EXCLUSIVE")  # so that none is deleted from now on
-            self._find(keys)
-            self._make(key for key in keys if key not in self._by_key)
+            self._find(keys, ids)
+            missing = [key for key in keys if key not in self._by_key]
+            if not missing and not connection.features.has_select_for_update:
+                return  # there is nothing to lock: what was read holds
+            self._make(missing)
         self._find(keys, ids, lock=True)
 
     def row(self, rule: Rule, moment: datetime) -> CounterRow:
         """The counter of a rule in the window that holds at that moment."""
         row = self._by_key[rule.key]
-        row.turn_to(window_start(rule, moment))
+        row.turn_to(rule, moment)
         return row
 
     def held(self, holds: Iterable[tuple[int, str, int]]) -> Iterator[tuple[CounterRow, str]]:
@@ -128,13 +136,14 @@ def _lock_table(cursor: CursorWrapper, mode: str) -> None:
 
 def window_start(rule: Rule, moment: datetime) -> int:
     """When the rule's window at that moment began, in seconds since 1970."""
-    if rule.key.window == Window.TOTAL:
-        return 0
-    return int(window_at(Window(rule.key.window), moment, rule.zone).starts_at.timestamp())
+    return int(window_of(rule, moment).starts_at.timestamp())
 
 
 def window_end(rule: Rule, moment: datetime) -> datetime | None:
     """When the rule's window at that moment ends; None if it never does."""
-    if rule.key.window == Window.TOTAL:
-        return None
-    return window_at(Window(rule.key.window), moment, rule.zone).ends_at
+    return window_of(rule, moment).ends_at
+
+
+def window_of(rule: Rule, moment: datetime) -> Span:
+    """The rule's window at that moment."""
+    return window_at(Window(rule.key.window), moment, rule.zone)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+_SOON = 5  # seconds
+
 
 class AccountsError(Exception):
     """Base of the accounts app's refusals; the message is safe to show to the caller."""
@@ -50,6 +52,8 @@ class Refusal:
         """Seconds after which another try may pass; None where waiting does not help."""
         if self.unit == "concurrency":
             return 1  # whenever one of the running calls ends
+        if self.unit in {"tokens", "cost"} and self.unpriced is None and self.needed <= self.limit - self.used:
+            return _SOON  # as soon as running calls give back what they do not need
         return None if self.unpriced is not None or self.needed > self.limit else self.seconds
 
     def __str__(self) -> str:
@@ -61,13 +65,13 @@ class Refusal:
                 " An administrator can add the price, or let the quota allow calls without one."
             )
         if self.unit == "concurrency":
-            return f"{self.limit:f} calls{where} at the same time are {whose} quota, and as many are running."
+            return f"{_plain(self.limit)} calls{where} at the same time are {whose} quota, and as many are running."
         per = "" if self.window == "total" else f" per {self.window}"
         left = max(Decimal(0), self.limit - self.used - self.reserved)
-        said = f"{whose.capitalize()} quota of {_amount(self.limit, self.unit)}{per}{where} has {left:f} left"
-        said += f" ({self.used:f} used, {self.reserved:f} reserved by calls that are running)"
+        said = f"{whose.capitalize()} quota of {_amount(self.limit, self.unit)}{per}{where} has {_plain(left)} left"
+        said += f" ({_plain(self.used)} used, {_plain(self.reserved)} reserved by calls that are running)"
         if self.unit != "requests":
-            said += f"; this call may take {self.needed:f}"
+            said += f"; this call may take {_plain(self.needed)}"
         if self.needed > self.limit:
             return f"{said}, more than the whole quota. Send less, or ask for fewer tokens."
         if self.resets_at is None:
@@ -76,7 +80,13 @@ class Refusal:
 
 
 def _amount(value: Decimal, unit: str) -> str:
-    return f"a cost of {value:f}" if unit == "cost" else f"{value:f} {unit}"
+    if unit == "cost":
+        return f"a cost of {_plain(value)}"
+    return f"{_plain(value)} {unit[:-1] if value == 1 else unit}"
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"
 
 
 class QuotaExceeded(AccountsError):

@@ -137,6 +137,6 @@ def _close(keys: Collection[UUID]) -> int:
     with connection.cursor() as cursor:
         calls = {key: call for key, call in standing_calls(cursor, keys).items() if call.state == CallState.OPEN}
         counters = Counters(cursor, (), {hold[0] for call in calls.values() for hold in call.holds})
-        close(cursor, [lost(key, call) for key, call in calls.items()], calls, counters)
+        close(cursor, [lost(key) for key in calls], calls, counters)
         counters.save()
     return len(calls)

@@ -5,12 +5,12 @@ admission. Nobody waits for a settlement; while the database is away it is kept 
 """
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
@@ -27,13 +27,13 @@ from accounts.calls import (
     Settlement,
     new_call_id,
 )
-from accounts.closing import StandingCall, close, standing_calls
+from accounts.closing import StandingCall, close, plain_name, standing_calls
 from accounts.consumption import CONSUMED, Consumption
 from accounts.counters import CounterRow, Counters
 from accounts.deciding import admitted, extended
 from accounts.errors import NotAuthenticated, QuotaExceeded
 from accounts.models import Call, CallState
-from accounts.rules import Caller, Rule, Rules
+from accounts.rules import REVISION, Caller, Rule, Rules
 from storage.rows import RowInsert, RowUpdate
 from storage.writer import GroupWriter
 
@@ -65,7 +65,7 @@ async def extend(hold: Hold, output: int) -> int:
 
     Raises NotAuthenticated when its credential was revoked, StorageUnavailable when the database is away.
     """
-    extension = Extension(hold, output)
+    extension = Extension(hold, output, timezone.now())
     await writer.write(extension)
     hold.grant.output += extension.granted
     return extension.granted
@@ -106,6 +106,13 @@ def stop() -> None:
     upkeep.end()
 
 
+def _at_reservation(item: Entry) -> Entry | None:
+    """What is written in place of a settlement that no database takes: the end, and what the call had reserved."""
+    if not isinstance(item, Settlement) or item.at_reservation:
+        return None
+    return Settlement(item.call_id, item.state, Consumption(), (), item.closed_at, at_reservation=True)
+
+
 _rules = Rules()  # used by the writer's thread only
 
 
@@ -118,12 +125,14 @@ def _apply(items: Sequence[Entry]) -> Sequence[Exception | None]:
     asking = [item for item in items if not isinstance(item, Settlement)]
     settlements = [item for item in items if isinstance(item, Settlement)]
     with connection.cursor() as cursor:
-        refused = _revoked(cursor, asking)
-        asking = [item for item in asking if id(item) not in refused]
-        rules = _rules.of(cursor, {_caller(item) for item in asking}) if asking else {}
+        refused, revision = _revoked(cursor, asking)
+        if refused:
+            asking = [item for item in asking if id(item) not in refused]
+        rules = _rules.of(revision, {_caller(item) for item in asking}) if asking else {}
         closing = {one.call_id for one in settlements}
         calls = standing_calls(cursor, closing | {one.hold.call_id for one in asking if isinstance(one, Extension)})
-        keys = {rule.key for item in asking for rule in rules[_caller(item)] if rule.applies_to(_asks(item).provider)}
+        asked = {(_caller(item), _asks(item).provider) for item in asking}
+        keys = {rule.key for caller, provider in asked for rule in rules[caller] if rule.applies_to(provider)}
         counters = Counters(cursor, keys, {hold[0] for call in calls.values() for hold in call.holds})
         close(cursor, settlements, calls, counters)
         refused |= _let_in(cursor, asking, rules, calls, counters)
@@ -151,9 +160,10 @@ def _let_in(
                 refused[id(item)] = error
         elif (call := calls.get(item.hold.call_id)) is not None and call.state == CallState.OPEN:
             # By the row, not by the hold: that knows nothing of an extension whose caller was cancelled.
-            extended(item, call.reserved_output, mine, counters, [row for row, _ in counters.held(call.holds)])
+            call.holds = extended(item, call.reserved_output, call.holds, mine, counters)
             call.reserved_output += item.granted
-            longer.append((call.reserved_output, _reserved_cost(item.hold, call.reserved_output), item.hold.call_id))
+            cost = _reserved_cost(item.hold, call.reserved_output)
+            longer.append((call.reserved_output, cost, orjson.dumps(call.holds).decode(), item.hold.call_id))
     _insert_calls(cursor, opened)
     _lengthen_calls(cursor, longer)
     return refused
@@ -168,31 +178,38 @@ def _caller(item: Hold | Extension) -> Caller:
     return principal.user_id, principal.token_id
 
 
-def _revoked(cursor: CursorWrapper, asking: Sequence[Hold | Extension]) -> dict[int, Exception]:
-    """Which of these may not call any more: the last word on revocation, in the admission's own transaction."""
-    callers = {_caller(item) for item in asking}
-    tokens = _found(cursor, _USABLE_TOKENS, {token for _, token in callers if token is not None})
-    users = _found(cursor, _USABLE_USERS, {user for user, token in callers if token is None})
-    return {
-        id(item): NotAuthenticated("This credential was revoked.")
-        for item in asking
-        if (who := _caller(item))[1] not in tokens and (who[1] or who[0] not in users)
+def _revoked(cursor: CursorWrapper, asking: Sequence[Hold | Extension]) -> tuple[dict[int, Exception], int]:
+    """Which of these may not call any more: the last word on revocation, in the admission's own transaction.
+
+    Also the number of the quotas' revision, which the same queries tell.
+    """
+    callers = {id(item): _caller(item) for item in asking}
+    asked = {*callers.values()}
+    tokens = _found(cursor, _USABLE_TOKENS, {token for _, token in asked if token is not None})
+    users = _found(cursor, _USABLE_USERS, {user for user, token in asked if token is None})
+    revoked: dict[int, Exception] = {
+        item: NotAuthenticated("This credential was revoked.")
+        for item, (user, token) in callers.items()
+        if token not in tokens and (token or user not in users)
     }
+    return revoked, min([*tokens.values(), *users.values()], default=0)
 
 
-def _found(cursor: CursorWrapper, statement: str, keys: set[int]) -> set[int]:
+def _found(cursor: CursorWrapper, statement: str, keys: set[int]) -> dict[int, int]:
     if not keys:
-        return set()
+        return {}
     cursor.execute(f"{statement} ({', '.join(['%s'] * len(keys))})", list(keys))
-    return {row[0] for row in cursor.fetchall()}
+    return dict(cursor.fetchall())
 
 
 # As ApiToken.objects.usable(), and active users. Written out: the ORM takes longer to build them than to run them.
-_USABLE_TOKENS = (
-    "SELECT t.id FROM accounts_apitoken t JOIN accounts_user u ON u.id = t.user_id"
-    " WHERE u.is_active AND t.revoked_at IS NULL AND t.id IN"
+_USABLE_TOKENS = " ".join(
+    [
+        *("SELECT t.id,", REVISION, "FROM accounts_apitoken t JOIN accounts_user u ON u.id = t.user_id"),
+        "WHERE u.is_active AND t.revoked_at IS NULL AND t.id IN",
+    ]
 )
-_USABLE_USERS = "SELECT u.id FROM accounts_user u WHERE u.is_active AND u.id IN"
+_USABLE_USERS = " ".join(["SELECT u.id,", REVISION, "FROM accounts_user u WHERE u.is_active AND u.id IN"])
 _insert_calls = RowInsert(
     Call,
     [
@@ -214,15 +231,15 @@ _insert_calls = RowInsert(
         "opened_at",
     ],
 )
-_lengthen_calls = RowUpdate(Call, ["reserved_output", "reserved_cost", "id"])
+_lengthen_calls = RowUpdate(Call, ["reserved_output", "reserved_cost", "holds", "id"])
 _NOTHING = Consumption().columns()
 
 
 def _call_row(hold: Hold, rows: Sequence[CounterRow]) -> tuple[Any, ...]:
     admission, principal = hold.admission, hold.admission.principal
-    about = (admission.surface, admission.provider, admission.model[:200], admission.streamed)
+    about = (admission.surface, admission.provider, plain_name(admission.model), admission.streamed)
     who = (admission.request_id, principal.user_id, principal.token_id)
-    holds = json.dumps([(row.id, row.key.unit, row.starts_at) for row in rows]) if rows else ""
+    holds = orjson.dumps([(row.id, row.key.unit, row.starts_at) for row in rows]).decode() if rows else ""
     reserved = (leases.own(), admission.bound.input, hold.grant.output, _reserved_cost(hold, hold.grant.output), holds)
     return (hold.call_id, *who, *about, CallState.OPEN.value, *_NOTHING, *reserved, hold.opened_at)
 
@@ -232,4 +249,4 @@ def _reserved_cost(hold: Hold, output: int) -> int | None:
     return None if bound.base_cost is None else bound.cost(output)
 
 
-writer: GroupWriter[Entry, None] = GroupWriter("ledger-writer", _apply, _close_unclaimed)
+writer: GroupWriter[Entry, None] = GroupWriter("ledger-writer", _apply, _close_unclaimed, _at_reservation)

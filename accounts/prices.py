@@ -4,8 +4,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, localcontext
+from datetime import UTC, datetime
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Any
 
 from accounts.consumption import Consumption
@@ -19,6 +19,7 @@ AUDIO_OUTPUT = "audio_output_tokens"
 BY_THE_MILLION = ("input", "output", "cached", "cache_write", "reasoning", "audio_input", "audio_output")
 
 _MILLION = Decimal(1_000_000)
+_FOUND_MOST = 1000  # models that are remembered
 _ZERO = Decimal(0)
 _PRECISION = 60  # digits: enough that no amount is rounded before its end
 _NEAREST = Context(prec=_PRECISION, rounding=ROUND_HALF_EVEN)
@@ -28,7 +29,8 @@ _UPWARDS = Context(prec=_PRECISION, rounding=ROUND_CEILING)
 # gemini-2.0-flash-001.
 _VERSION = re.compile(r"(-\d{4}-\d{2}-\d{2}|[-@]\d{8}|-latest|-\d{3})$")
 
-_Charge = tuple[Decimal, Decimal | None]  # so many, at this price each; None where that is unknown
+Amount = int | Decimal
+_Charge = tuple[Amount, Decimal | None]  # so many, at this price each; None where that is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,14 @@ class Rates:
     audio_input: Decimal | None = None
     audio_output: Decimal | None = None
     units: Mapping[str, Decimal] = field(default_factory=dict)
+    _dearest_input: Decimal | None = field(init=False, repr=False, compare=False)
+    _dearest_output: Decimal | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # As a frozen dataclass sets its own.
+        dearest_input = _dearest(self.input, self.cached, self.cache_write, self.audio_input)
+        object.__setattr__(self, "_dearest_input", dearest_input)
+        object.__setattr__(self, "_dearest_output", _dearest(self.output, self.reasoning, self.audio_output))
 
     @classmethod
     def of(cls, price: Price) -> "Rates":
@@ -61,50 +71,52 @@ class Rates:
         Of the measures those are charged that have a price. A call without tokens must have one that does, unless it
         used nothing at all.
         """
-        with localcontext(_NEAREST):
-            charges = [*self._charges(used)]
-            known = [amount * price for amount, price in charges if price is not None]
-            return sum(known, _ZERO).quantize(AMOUNT) if len(known) == len(charges) else None
+        total = _ZERO
+        for amount, price in self._charges(used):
+            if price is None:
+                return None
+            total = _NEAREST.add(total, _NEAREST.multiply(amount, price))
+        return total.quantize(AMOUNT, context=_NEAREST)
 
     def most(self, input_tokens: int, output_tokens: int) -> Decimal | None:
         """The most that a call costs which uses no more tokens than these; None where the price of some is unknown.
 
         What is priced by other units is not in it.
         """
-        dearest_input = _dearest(self.input, self.cached, self.cache_write, self.audio_input)
-        dearest_output = _dearest(self.output, self.reasoning, self.audio_output)
-        if (input_tokens and dearest_input is None) or (output_tokens and dearest_output is None):
-            return None
-        with localcontext(_UPWARDS):
-            total = input_tokens * (dearest_input or _ZERO) + output_tokens * (dearest_output or _ZERO)
-            return total.quantize(AMOUNT)
+        total = _ZERO
+        for tokens, price in ((input_tokens, self._dearest_input), (output_tokens, self._dearest_output)):
+            if tokens and price is None:
+                return None
+            total = _UPWARDS.add(total, _UPWARDS.multiply(tokens, price or _ZERO))
+        return total.quantize(AMOUNT, context=_UPWARDS)
 
-    def _charges(self, used: Consumption) -> Iterator[_Charge]:
-        measures = {name: Decimal(str(amount)) for name, amount in (used.measures or {}).items() if amount > 0}
-        audio_input, audio_output = measures.pop(AUDIO_INPUT, _ZERO), measures.pop(AUDIO_OUTPUT, _ZERO)
-        parts_of_input = (
-            (Decimal(used.cached), self.cached),
-            (Decimal(used.cache_write), self.cache_write),
-            (audio_input, self.audio_input),
+    def _charges(self, used: Consumption) -> list[_Charge]:
+        measures: dict[str, Amount] = {
+            name: amount if isinstance(amount, int) else Decimal(str(amount))
+            for name, amount in (used.measures or {}).items()
+            if amount > 0
+        }
+        audio_input, audio_output = measures.pop(AUDIO_INPUT, 0), measures.pop(AUDIO_OUTPUT, 0)
+        cached = ((used.cached, self.cached), (used.cache_write, self.cache_write), (audio_input, self.audio_input))
+        charges = _in_parts(used.input, self.input, cached)
+        charges += _in_parts(
+            used.output, self.output, ((used.reasoning, self.reasoning), (audio_output, self.audio_output))
         )
-        parts_of_output = ((Decimal(used.reasoning), self.reasoning), (audio_output, self.audio_output))
-        yield from _in_parts(Decimal(used.input), self.input, parts_of_input)
-        yield from _in_parts(Decimal(used.output), self.output, parts_of_output)
         priced = [(amount, self.units[name]) for name, amount in measures.items() if name in self.units]
-        yield from priced
         if measures and not priced and not used.input and not used.output:
-            yield Decimal(1), None
+            charges.append((1, None))
+        return charges + priced
 
 
-def _in_parts(whole: Decimal, price: Decimal | None, parts: Iterable[_Charge]) -> Iterator[_Charge]:
+def _in_parts(whole: Amount, price: Decimal | None, parts: Iterable[_Charge]) -> list[_Charge]:
     """Each part at its own price where it has one, and what is left of the whole at the whole's. Never one twice."""
+    charges: list[_Charge] = []
     for amount, own_price in parts:
-        if own_price is not None:
+        if amount and own_price is not None:
             apart = min(amount, whole)
-            whole -= apart
-            yield apart, own_price
-    if whole:
-        yield whole, price
+            whole = _NEAREST.subtract(whole, apart)
+            charges.append((apart, own_price))
+    return [*charges, (whole, price)] if whole else charges
 
 
 def _dearest(whole: Decimal | None, *parts: Decimal | None) -> Decimal | None:
@@ -146,6 +158,7 @@ class PriceTable:
         for price in prices:
             key = (price.provider_type, price.provider, price.model)
             rows[key].append((not price.source, price.valid_from, Rates.of(price)))
+        self._found: dict[tuple[str, ...], _Found] = {}
         self._rows = {key: sorted(ages, key=lambda row: row[:2], reverse=True) for key, ages in rows.items()}
 
     def find(self, provider_type: str, provider: str, models: Sequence[str], at: datetime) -> Rates | None:
@@ -156,13 +169,33 @@ class PriceTable:
         row gives for any model. Of the rows that are valid by then the latest counts; but one that was written by hand
         stands until another by hand takes its place. Names are case-sensitive.
         """
-        names = [name for model in models for name in (model, _VERSION.sub("", model))]
-        for name in [*names, ANY_MODEL]:
+        asked = (provider_type, provider, *models)
+        found = self._found.get(asked)
+        if found is None or not found.since <= at < found.until:
+            if len(self._found) >= _FOUND_MOST:
+                self._found.clear()  # callers name what models they like
+            found = self._found[asked] = self._look_up(asked, at)
+        return found.rates
+
+    def _look_up(self, asked: tuple[str, ...], at: datetime) -> "_Found":
+        provider_type, provider, *models = asked
+        until = datetime.max.replace(tzinfo=UTC)
+        for name in [*(name for model in models for name in (model, _VERSION.sub("", model))), ANY_MODEL]:
             for place in (provider, ""):
                 for _, valid_from, rates in self._rows.get((provider_type, place, name), ()):
                     if valid_from <= at:
-                        return rates
-        return None
+                        return _Found(rates, at, until)
+                    until = min(until, valid_from)
+        return _Found(None, at, until)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was found for a model, and for which time it holds."""
+
+    rates: Rates | None
+    since: datetime
+    until: datetime
 
 
 _snapshot: Snapshot[PriceTable] = Snapshot(lambda: PriceTable(Price.objects.all()), REFRESH_SECONDS)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.signals import m2m_changed, post_delete, post_save
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 
 from accounts.counters import keep_counters_still
 from accounts.models import Counter, Quota, QuotaRevision, Unit, User
@@ -15,6 +15,7 @@ _ROW = 1
 
 def connect() -> None:
     """Begins to listen; once, when the app is ready."""
+    pre_save.connect(_quota_about_to_change, Quota)
     post_save.connect(_quota_changed, Quota)
     post_delete.connect(_quota_deleted, Quota)
     post_save.connect(_user_saved, User)
@@ -27,6 +28,16 @@ def raise_revision() -> None:
         # The first number is the time, so that a table that was emptied never returns to one that somebody remembers.
         QuotaRevision.objects.get_or_create(pk=_ROW, defaults={"number": time.time_ns()})
         QuotaRevision.objects.filter(pk=_ROW).update(number=F("number") + 1)
+
+
+_KEY = ("user_id", "group_id", "token_id", "provider", "unit", "window")
+
+
+def _quota_about_to_change(instance: Quota, raw: bool = False, **_: Any) -> None:
+    """One that is made to count something else is, for what it has counted so far, one that is deleted."""
+    before = None if raw or instance.pk is None else Quota.objects.filter(pk=instance.pk).first()
+    if before is not None and any(getattr(before, name) != getattr(instance, name) for name in _KEY):
+        _let_go(before)
 
 
 def _quota_changed(**_: Any) -> None:
@@ -45,6 +56,10 @@ def _groups_changed(action: str, **_: Any) -> None:
 
 
 def _quota_deleted(instance: Quota, **_: Any) -> None:
+    _let_go(instance)
+
+
+def _let_go(instance: Quota) -> None:
     """A quota that is set again begins at nothing, unless another one has kept its counter running."""
     with transaction.atomic():
         raise_revision()  # first: so those who delete quotas at the same time do it one after the other
@@ -55,7 +70,7 @@ def _quota_deleted(instance: Quota, **_: Any) -> None:
 
 
 def _drop_counters(quota: Quota, counted: Q) -> None:
-    same = Quota.objects.filter(provider=quota.provider, unit=quota.unit, window=quota.window)
+    same = Quota.objects.exclude(pk=quota.pk).filter(provider=quota.provider, unit=quota.unit, window=quota.window)
     everybody = same.filter(user=None, group=None, token=None)
     if quota.group_id or quota.token_id:
         kind, key = ("group", quota.group_id) if quota.group_id else ("token", quota.token_id)

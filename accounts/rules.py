@@ -11,13 +11,15 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.backends.utils import CursorWrapper
 
+from accounts.calls import MOST
 from accounts.models import Quota, Unit, User, Window
 from accounts.prices import to_units
 from accounts.principal import Principal
 
 _REMEMBERED_MOST = 50_000  # callers
+# The number that rises with each change; 0 before the first. For a column of another query.
+REVISION = "(SELECT COALESCE(MAX(number), 0) FROM accounts_quotarevision)"
 
 Caller = tuple[int, int | None]  # ids of user and token
 
@@ -50,10 +52,13 @@ class Rule:
 
     def limit_at(self, moment: datetime) -> Limit | None:
         """The limit that holds then; None when all have ended."""
-        return next((limit for limit in self.limits if limit.until is None or limit.until > moment), None)
+        for limit in self.limits:
+            if limit.until is None or limit.until > moment:
+                return limit
+        return None
 
     def applies_to(self, provider: str) -> bool:
-        return self.key.provider in {"", provider}
+        return self.key.provider in ("", provider)
 
 
 class Rules:
@@ -64,9 +69,8 @@ class Rules:
         self._defaults: list[Quota] = []
         self._known: dict[Caller, tuple[Rule, ...]] = {}
 
-    def of(self, cursor: CursorWrapper, callers: Collection[Caller]) -> Mapping[Caller, tuple[Rule, ...]]:
-        """The rules of each caller, at least of those that are asked for."""
-        revision = current_revision(cursor)
+    def of(self, revision: int, callers: Collection[Caller]) -> Mapping[Caller, tuple[Rule, ...]]:
+        """The rules of each caller, at least of those that are asked for. `revision`: the number as it is now."""
         if revision != self._revision or len(self._known) > _REMEMBERED_MOST:
             self._known.clear()
             self._defaults = list(Quota.objects.filter(user=None, group=None, token=None))
@@ -75,13 +79,6 @@ class Rules:
         if missing:
             self._known |= _read(missing, self._defaults)
         return self._known
-
-
-def current_revision(cursor: CursorWrapper) -> int:
-    """The number that rises with each change; 0 before the first."""
-    cursor.execute("SELECT MAX(number) FROM accounts_quotarevision")
-    row = cursor.fetchone()
-    return (row[0] if row else None) or 0
 
 
 def rules_of(principal: Principal) -> tuple[Rule, ...]:
@@ -139,4 +136,4 @@ def _precedence(quota: Quota) -> tuple[bool, bool, float]:
 
 def _limit(quota: Quota) -> Limit:
     amount = to_units(quota.limit) if quota.unit == Unit.COST else int(quota.limit)
-    return Limit(amount, quota.until, quota.allow_unpriced)
+    return Limit(min(amount, MOST), quota.until, quota.allow_unpriced)

@@ -13,13 +13,14 @@ from accounts.prices import Rates, to_units
 from providers.asks import Asks
 from providers.types import Endpoint, Wanted
 
+BYTES_PER_TOKEN = 4  # for estimates only: what is likely where the vendor's own count is missing
 _PER_MESSAGE = 16  # tokens
 _LEAST_OUTPUT = 16  # tokens with which a call is worth making; OpenAI's responses take no lower limit
 _MOST_OUTPUT = 10**12  # tokens; more than anybody makes, and few enough for a column of whole numbers
 _MILLION = 1_000_000
 
-# Tokens of one picture or other file, at most, by type of provider. A document of many pages can take more; it is
-# recorded as it is reported, and marked.
+# Tokens of one picture or other file, at most, by type of provider. What is known by its address alone can take more;
+# it is recorded as it is reported, and marked.
 # https://platform.openai.com/docs/guides/images-vision: 2,833 + 5,667 a tile for gpt-4o-mini, others far below
 # https://platform.claude.com/docs/en/build-with-claude/vision: width × height / 750, up to 4,784
 # https://ai.google.dev/gemini-api/docs/tokens: 258 a tile, up to 2,240 at the highest resolution
@@ -34,8 +35,7 @@ def bound(endpoint: Endpoint, model: str, wanted: Wanted, rates: Rates | None) -
     Its output is the limit that the caller sets, else the provider's default; all choices together. With less it is
     content where that limit can be written into the request; a request that is relayed untouched needs all of it.
     """
-    asks = wanted.asks
-    tokens = wanted.prompt_bytes + _PER_MESSAGE * asks.messages + asks.tools + asks.files * _per_file(endpoint, model)
+    asks, tokens = wanted.asks, most_input(endpoint, model, wanted)
     output = min((asks.output or endpoint.default_max_tokens) * asks.choices, _MOST_OUTPUT) if asks.generates else 0
     least = min(output, _LEAST_OUTPUT * asks.choices) if can_be_limited(wanted) else output
     if rates is None:
@@ -48,10 +48,27 @@ def bound(endpoint: Endpoint, model: str, wanted: Wanted, rates: Rates | None) -
     return Bound(tokens, output, least, to_units(base + _units_cost(rates, wanted)), to_units(million))
 
 
+def most_input(endpoint: Endpoint, model: str, wanted: Wanted) -> int:
+    """The input of a call at its upper bound, in tokens."""
+    asks = wanted.asks
+    said = max(wanted.prompt_bytes + asks.beside, asks.raw)
+    return said + _PER_MESSAGE * (asks.messages + asks.tools) + _files(endpoint, model, asks)
+
+
+def likely_input(endpoint: Endpoint, model: str, wanted: Wanted) -> int:
+    """The input of a call as it is estimated, in tokens. Files are at their bound: nothing likelier is known of them."""
+    asks = wanted.asks
+    return -(-(wanted.prompt_bytes + asks.beside) // BYTES_PER_TOKEN) + _files(endpoint, model, asks)
+
+
 def can_be_limited(wanted: Wanted) -> bool:
     """Whether the gateway may write a limit of the output into the request."""
     asks = wanted.asks
     return asks.generates and asks.limitable and (wanted.native is None or wanted.native.model is not None)
+
+
+def _files(endpoint: Endpoint, model: str, asks: Asks) -> int:
+    return asks.files * _per_file(endpoint, model) + asks.file_tokens if asks.files else 0
 
 
 def _per_file(endpoint: Endpoint, model: str) -> int:
@@ -61,6 +78,8 @@ def _per_file(endpoint: Endpoint, model: str) -> int:
 
 def _units_cost(rates: Rates, wanted: Wanted) -> Decimal:
     """What is priced by other units than tokens: as many as are asked for, else one of each."""
+    if not rates.units:
+        return Decimal(0)
     asked: Asks = wanted.asks
     counts = {name: asked.units.get(name, wanted.prompt_chars if name == "characters" else 1) for name in rates.units}
-    return rates.cost(Consumption(measures=counts)) or Decimal(0) if counts else Decimal(0)
+    return rates.cost(Consumption(measures=counts)) or Decimal(0)

@@ -8,11 +8,14 @@ from accounts.calls import AttemptRecord
 from accounts.consumption import Consumption
 from accounts.models import CallState
 from accounts.prices import PriceTable, Rates
+from providers.asks import QUEUED
+from providers.bounds import BYTES_PER_TOKEN, bound, likely_input, most_input
 from providers.errors import NotSent, RequestNotPossible, StatusError
 from providers.routing import PlannedAttempt
 from providers.types import Chunk, Endpoint, Usage, Wanted
 
-_BYTES_PER_TOKEN = 4  # for estimates only: what was relayed when the vendor's own count is missing
+_LONGEST_TOKEN = 20  # bytes; vendors of the wire format that streams token by token send no longer ones
+_TOKEN_BY_TOKEN = "openai"
 _MOST_UNREAD = 512 * 1024  # bytes that are taken for words where nothing could be read; no model writes more at a time
 
 
@@ -28,10 +31,11 @@ class Execution:
         self.relays = False
         self.usage: Usage | None = None
         self.finished = self.came_whole = False
+        self._later = wanted.asks.later
         self._wanted = wanted
         self._prices = prices
         self._at = at
-        self._relayed_bytes = self._unread_bytes = 0
+        self._relayed_bytes = self._unread_bytes = self._pieces = 0
         self._started = time.monotonic()
         self._first_byte_ms: int | None = None
 
@@ -45,7 +49,9 @@ class Execution:
         """A piece of its answer has come."""
         self._relayed_bytes += len(chunk.text.encode()) + len(chunk.reasoning.encode())
         self._relayed_bytes += sum(len(piece.arguments.encode()) for piece in chunk.tool_calls)
+        self._pieces += chunk.pieces if chunk.says else 0
         self._unread_bytes = chunk.unread
+        self._later = self._later or chunk.finish_reason == QUEUED
         self.finished = chunk.end and chunk.flaw is None
         self.usage = chunk.usage or self.usage
         self.model = chunk.model or self.model
@@ -58,7 +64,14 @@ class Execution:
     @property
     def likely_output(self) -> int:
         """The output so far as it is estimated, in tokens."""
-        return max(-(-self._words // _BYTES_PER_TOKEN), self.usage.output if self.usage is not None else 0)
+        tokens = self._pieces if self._came_by_token else -(-self._words // BYTES_PER_TOKEN)
+        return max(tokens, self.usage.output if self.usage is not None else 0)
+
+    @property
+    def _came_by_token(self) -> bool:
+        """Whether each piece was a token: so OpenAI's streams come, and those of most servers that speak like it."""
+        by_token = self.planned.endpoint.wire == _TOKEN_BY_TOKEN
+        return by_token and 0 < self._relayed_bytes <= _LONGEST_TOKEN * self._pieces
 
     @property
     def _words(self) -> int:
@@ -76,7 +89,20 @@ class Execution:
             return Consumption(*tokens, used.measures or None, estimated=used.estimated or not whole)
         if isinstance(failure, NotSent | StatusError | RequestNotPossible):
             return Consumption()
-        return Consumption(-(-self._wanted.prompt_bytes // _BYTES_PER_TOKEN), self.likely_output, estimated=True)
+        return self._estimate()
+
+    def _estimate(self) -> Consumption:
+        """What is likely. What was reserved, of an answer that is made later and fetched for nothing.
+
+        Whoever calls past the gateway's words may leave out the wish for a report, and not pay less under a quota.
+        """
+        wanted, planned = self._wanted, self.planned
+        asked, given, native = (planned.endpoint, self.model, wanted), wanted.asks.given, wanted.native
+        if self._later:
+            return Consumption(most_input(*asked), bound(*asked, None).output if given is None else given, estimated=True)
+        untouched = native is not None and native.model is None
+        held = untouched and given is not None and self.finished
+        return Consumption(most_input(*asked) if held else likely_input(*asked), self.likely_output, estimated=True)
 
     def cost(self, consumption: Consumption) -> Decimal | None:
         """What that costs, in the currency of the prices; None where a price is not known."""

@@ -6,13 +6,14 @@ an error with its status; then the caller takes the answer whole or piece by pie
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import reduce
+from operator import add
 from types import TracebackType
 from typing import Self
-
-from django.utils import timezone
 
 from accounts import ledger, prices
 from accounts.consumption import Consumption
@@ -53,7 +54,7 @@ async def open_answer(principal: Principal, wanted: Wanted, *, request_id: str, 
         plan = tuple(_as_asked(planned, wanted.native) for planned in plan)
     first, waiting = plan[0], caller.current.get() or Caller()
     table, endpoint = await prices.current(), first.endpoint
-    rates = rates_of(endpoint, [first.model], table, timezone.now())
+    rates = rates_of(endpoint, [first.model], table, datetime.now(UTC))
     most = bounds.bound(endpoint, first.model, wanted, rates)
     hold = await ledger.admit(
         Admission(principal, request_id, surface, endpoint.name, first.model, streamed=wanted.stream, bound=most)
@@ -96,7 +97,7 @@ class Answer:
         self._unheard: bool | None = None  # whether the client had left when the answer came to its end, good or bad
         self._attempts: list[AttemptRecord] = []
         self._execution: Execution | None = None
-        self._upstream = AsyncExitStack()
+        self._upstream: AbstractAsyncContextManager[Opened] | None = None  # once it is entered
         self._chunks: AsyncIterator[Chunk] | None = None
         self._first: Chunk | None = None
         self._reservation = Reservation(hold, wanted)
@@ -124,7 +125,7 @@ class Answer:
                 await self._open_attempt(execution)
                 return
             except UpstreamError as error:
-                await self._upstream.aclose()
+                await self._close_upstream()
                 if not error.retryable or position == len(plan) - 1 or self._waiting.left:
                     raise
                 self._attempts.append(execution.record(_state_of(error), error))
@@ -136,8 +137,9 @@ class Answer:
         return self._execution
 
     async def _open_attempt(self, execution: Execution) -> None:
-        opened = await self._upstream.enter_async_context(self._asked(execution.planned))
-        self._chunks, self.head = opened.chunks, opened.head
+        asked = self._asked(execution.planned)
+        opened = await asked.__aenter__()
+        self._upstream, self._chunks, self.head = asked, opened.chunks, opened.head
         execution.relays = self.head is not None
         try:
             self._first = await anext(self._chunks)
@@ -161,10 +163,13 @@ class Answer:
         request = replace(self._wanted.translate(), model=planned.model)
         return adapter.answer(endpoint, request if output is None else replace(request, max_tokens=output), send)
 
-    @property
-    def whole_body(self) -> bytes | None:
-        """A relayed answer's body, if all of it is there already."""
-        return self._first.raw if self.head is not None and self._first is not None and self._first.end else None
+    def take_whole(self) -> bytes | None:
+        """A relayed answer's body, if all of it is there already. With that the answer has come to its end."""
+        chunk, execution = self._first, self._execution
+        if self.head is None or execution is None or chunk is None or not chunk.end:
+            return None
+        self._note(execution, chunk)
+        return chunk.raw
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
         """The answer piece by piece.
@@ -222,7 +227,12 @@ class Answer:
                     async with asyncio.timeout(_LAST_READ_SECONDS):
                         await anext(self._chunks, None)
         finally:
-            await self._upstream.aclose()
+            await self._close_upstream()
+
+    async def _close_upstream(self) -> None:
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            await upstream.__aexit__(None, None, None)
 
     def _settle(self) -> None:
         execution = self._execution
@@ -232,7 +242,7 @@ class Answer:
         self._end_is_here()
         if self._unheard:
             state = CallState.CLIENT_GONE
-        used = sum((one.consumption for one in self._attempts), Consumption())
+        used = reduce(add, [one.consumption for one in self._attempts] or [Consumption()])
         costs = [one.cost for one in self._attempts]
         cost = None if None in costs else sum((one for one in costs if one is not None), Decimal(0))
         ledger.settle(self._hold, state, used, self._attempts, cost)

@@ -136,7 +136,8 @@ class Chunk:
 
     finish_reason: stop, length, tool_calls or content_filter. raw: in a relayed answer the bytes for the caller; then
     the rest is what was read along. flaw: what was wrong with a relayed answer, or with one that came whole and says
-    what it used all the same. unread: how many bytes of text have passed by now without having been read.
+    what it used all the same. unread: how many bytes of text have passed by now without having been read. pieces: in
+    how many pieces the vendor sent what it says.
     """
 
     text: str = ""
@@ -149,6 +150,12 @@ class Chunk:
     raw: bytes = b""
     flaw: UpstreamError | None = None
     unread: int = 0
+    pieces: int = 1
+
+    @property
+    def says(self) -> bool:
+        """Whether there is output in it."""
+        return bool(self.text or self.reasoning or self.tool_calls)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,10 @@ class Client(Caller):
 
     def admitted(self, hold: Hold) -> None:
         super().admitted(hold)
-        answer_headers.add("x-call-id", str(hold.call_id))
+        told = [("x-call-id", str(hold.call_id))]
         if hold.admission.surface != "proxy":  # there the headers are the vendor's
-            for name, value in rate_limits.headers(hold.grant.standings, hold.opened_at):
-                answer_headers.add(name, value)
+            told += rate_limits.headers(hold.grant.standings, hold.opened_at)
+        answer_headers.add(told)
 
     def asks(self, on_disconnect: OnDisconnect) -> None:
         super().asks(on_disconnect)

@@ -4,24 +4,30 @@ The ORM builds a statement anew each time, which takes longer than the database 
 from the model itself, so columns and adaptation stay the model's.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from functools import cached_property
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cached_property, partial
+from itertools import chain
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.backends.utils import CursorWrapper
 
-# Kinds of fields whose values look different in some database; strings, numbers, booleans and None go as they are.
-_NOT_AS_THEY_ARE = (models.UUIDField, models.DateTimeField, models.DecimalField)
+T = TypeVar("T")
+
+_Adapter = Callable[[Any], Any]
+
 _MOST_PARAMETERS = 900  # in one statement; SQLite's oldest limit is 999
 
 
-class _Rows:
+class _Rows(ABC):
     """Some columns of a model, by attribute name (`user_id` for a foreign key)."""
 
     def __init__(self, model: type[models.Model], columns: Sequence[str]) -> None:
         self._meta = model._meta
         self._columns = columns
+        self._written: dict[int, str] = {}
 
     @cached_property
     def _fields(self) -> "list[models.Field[Any, Any]]":
@@ -36,20 +42,30 @@ class _Rows:
     def _table(self) -> str:
         return connection.ops.quote_name(self._meta.db_table)
 
+    @abstractmethod
+    def _statement(self, rows: int) -> str:
+        """The statement for so many rows."""
+
+    def _statements(self, rows: int) -> str:
+        """That statement, written once."""
+        known = self._written.get(rows)
+        if known is None:
+            known = self._written[rows] = self._statement(rows)
+        return known
+
     @cached_property
-    def _adapted_fields(self) -> "list[tuple[int, models.Field[Any, Any]]]":
-        return [
-            (place, field) for place, field in enumerate(self._fields) if isinstance(_of_value(field), _NOT_AS_THEY_ARE)
-        ]
+    def _adapters(self) -> list[tuple[int, _Adapter]]:
+        """How the database takes the values of those columns that do not go as they are, by their places."""
+        found = ((place, _adapter(_of_value(field))) for place, field in enumerate(self._fields))
+        return [(place, adapter) for place, adapter in found if adapter is not None]
 
     def _adapted(self, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-        """Rows of values as this thread's connection takes them."""
-        # `connection` looks up the thread's anew at every touch, which takes longer than most values.
-        own = connections[DEFAULT_DB_ALIAS]
+        """Rows of values as the database takes them."""
         adapted = [list(row) for row in rows]
-        for place, field in self._adapted_fields:
+        for place, adapter in self._adapters:
             for row in adapted:
-                row[place] = field.get_db_prep_save(row[place], own)
+                if row[place] is not None:
+                    row[place] = adapter(row[place])
         return adapted
 
 
@@ -57,28 +73,31 @@ class RowInsert(_Rows):
     """INSERT of rows. Fields that are left out must be null or have a default in the database."""
 
     @cached_property
-    def _statement(self) -> str:
-        values = ", ".join(["%s"] * len(self._columns))
-        return " ".join(["INSERT INTO", self._table, f"({', '.join(self._names)})", f"VALUES ({values})"])
+    def _most(self) -> int:
+        return _MOST_PARAMETERS // len(self._columns)
+
+    def _statement(self, rows: int) -> str:
+        row = f"({', '.join(['%s'] * len(self._columns))})"
+        return " ".join(["INSERT INTO", self._table, f"({', '.join(self._names)})", "VALUES", ", ".join([row] * rows)])
 
     def __call__(self, cursor: CursorWrapper, rows: Sequence[Sequence[Any]]) -> None:
         """Inserts rows, each with its values in the order of the columns."""
-        if rows:
-            cursor.executemany(self._statement, self._adapted(rows))
+        # Many rows with one statement: with each that is run, the interpreter changes to another thread and back.
+        for part in _parts(self._adapted(rows), self._most):
+            cursor.execute(self._statements(len(part)), [*chain.from_iterable(part)])
 
 
 class RowUpdate(_Rows):
     """UPDATE of single rows by their primary key, which is the last of the columns."""
 
-    @cached_property
-    def _statement(self) -> str:
+    def _statement(self, rows: int) -> str:
         *settings, key = (f"{name} = %s" for name in self._names)
         return " ".join(["UPDATE", self._table, "SET", ", ".join(settings), "WHERE", key])
 
     def __call__(self, cursor: CursorWrapper, rows: Sequence[Sequence[Any]]) -> None:
         """Changes rows, each given by its values in the order of the columns."""
         if rows:
-            cursor.executemany(self._statement, self._adapted(rows))
+            cursor.executemany(self._statements(1), self._adapted(rows))
 
 
 class RowLock(_Rows):
@@ -92,19 +111,20 @@ class RowLock(_Rows):
         super().__init__(model, columns)
         self._condition = condition
 
-    def __call__(self, cursor: CursorWrapper, keys: Collection[Any]) -> dict[Any, tuple[Any, ...]]:
-        """Those of the rows that are there and meet the condition: their other columns by the key as it was given."""
-        found: dict[Any, tuple[Any, ...]] = {}
-        field = self._fields[0]
-        given = {field.get_db_prep_save(key, connection): key for key in keys}
-        adapted = sorted(given)
+    def _statement(self, rows: int) -> str:
         # SQLite's transaction has the only right to write from its beginning, so it has nothing to lock.
         lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
         key = self._names[0]
-        for start in range(0, len(adapted), _MOST_PARAMETERS):
-            part = adapted[start : start + _MOST_PARAMETERS]
-            where = f"WHERE {key} IN ({', '.join(['%s'] * len(part))}) AND {self._condition} ORDER BY {key}"
-            cursor.execute(" ".join(["SELECT", ", ".join(self._names), "FROM", self._table, where]) + lock, part)
+        where = f"WHERE {key} IN ({', '.join(['%s'] * rows)}) AND {self._condition} ORDER BY {key}"
+        return " ".join(["SELECT", ", ".join(self._names), "FROM", self._table, where]) + lock
+
+    def __call__(self, cursor: CursorWrapper, keys: Collection[Any]) -> dict[Any, tuple[Any, ...]]:
+        """Those of the rows that are there and meet the condition: their other columns by the key as it was given."""
+        found: dict[Any, tuple[Any, ...]] = {}
+        adapter = dict(self._adapters).get(0)
+        given = {key if adapter is None else adapter(key): key for key in keys}
+        for part in _parts(sorted(given), _MOST_PARAMETERS):
+            cursor.execute(self._statements(len(part)), part)
             found |= {given[row[0]]: row[1:] for row in cursor.fetchall()}
         return found
 
@@ -112,3 +132,26 @@ class RowLock(_Rows):
 def _of_value(field: "models.Field[Any, Any]") -> "models.Field[Any, Any]":
     """The field that decides what a value looks like: for a foreign key the one that it refers to."""
     return field.target_field if isinstance(field, models.ForeignKey) else field
+
+
+def _adapter(field: "models.Field[Any, Any]") -> _Adapter | None:
+    """How the database takes such a field's values; None for kinds that go as they are. None itself always does."""
+    # What each field's get_db_prep_save does, but for the conversion of what is no such value to begin with.
+    ops = connections[DEFAULT_DB_ALIAS].ops
+    if isinstance(field, models.UUIDField):
+        return None if connection.features.has_native_uuid_field else attrgetter("hex")
+    if isinstance(field, models.DateTimeField):
+        return ops.adapt_datetimefield_value
+    if isinstance(field, models.DecimalField):
+        digits, places = field.max_digits, field.decimal_places
+        return partial(ops.adapt_decimalfield_value, max_digits=digits, decimal_places=places)
+    return None
+
+
+def _parts(rows: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """Rows in parts of 1, 2, 4, 8 … of them, the largest first: so there are few statements, and those are known."""
+    start = 0
+    while start < len(rows):
+        size = 1 << (min(most, len(rows) - start).bit_length() - 1)
+        yield rows[start : start + size]
+        start += size

@@ -68,8 +68,9 @@ class GroupWriter(Generic[Item, Result]):
     `apply` runs inside a transaction and returns one result per item; a result that is an exception is raised to the
     one who waits for it. When a group fails as a whole, its items are tried one by one, so that one bad item does
     not take the others with it. `unclaimed` is told of an item that was applied when the one who waited for it had
-    been cancelled, and of one of which nobody can say whether it was: the database went away meanwhile. The thread is
-    started by the first write, so after any fork.
+    been cancelled, and of one of which nobody can say whether it was: the database went away meanwhile. `instead` says
+    what to write in place of a posted item that is impossible, if anything. The thread is started by the first write,
+    so after any fork.
     """
 
     def __init__(
@@ -77,10 +78,12 @@ class GroupWriter(Generic[Item, Result]):
         name: str,
         apply: Callable[[Sequence[Item]], Sequence[Result | Exception]],
         unclaimed: Callable[[Item], None] = lambda _: None,
+        instead: Callable[[Item], Item | None] = lambda _: None,
     ) -> None:
         self._name = name
         self._apply = apply
         self._unclaimed = unclaimed
+        self._instead = instead
         self._awaited: queue.SimpleQueue[_Entry[Item, Result] | None] = queue.SimpleQueue()
         self._posted: deque[_Entry[Item, Result]] = deque()
         self._thread: threading.Thread | None = None
@@ -190,6 +193,8 @@ class GroupWriter(Generic[Item, Result]):
                 return [entry for single in group for entry in self._write_group([single])]
             if group[0].waiter is None:
                 logger.exception("A write is impossible and was dropped: %r", group[0].item)
+                if (other := self._instead(group[0].item)) is not None:
+                    return self._write_group([_Entry(other)])
             results = [error]
         self._headway.end()
         self._answer(group, results)

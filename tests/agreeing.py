@@ -128,7 +128,7 @@ class Stage:
     def _check_cut(self, path: Path, account: Account, relayed: bytes, entry: Entry, state: str) -> None:
         assert (entry.state, entry.estimated) == (state, True), path
         words = sum(WORD.encode() in event for event in relayed.split(b"\n\n"))  # one event may say a word twice
-        assert words * WORD_TOKENS <= entry.output <= account.output, path
+        assert words * WORD_TOKENS[path.kind] <= entry.output <= account.output, path
         assert 0 < entry.input <= account.input, path
         self._check_cost(path, entry)
 

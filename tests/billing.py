@@ -13,7 +13,7 @@ from typing import Any
 from tests.vendors.server import Arrived, Server, sse
 
 WORD = "eight.. "
-WORD_TOKENS = 2  # a token for each four bytes
+WORD_TOKENS = {"openai": 1, "anthropic": 2}  # one streams token by token, of the other four bytes are one
 WORDS = 20
 _TEXT = WORD * WORDS
 
@@ -24,10 +24,10 @@ class Account:
 
     input: int = 0
     output: int = 0
-    free: bool = False
+    word_tokens: int = 0
 
     def send(self, words: int) -> None:
-        self.output += 0 if self.free else words * WORD_TOKENS
+        self.output += words * self.word_tokens
 
 
 @dataclass
@@ -44,9 +44,10 @@ class Biller(Server):
         asked = arrived.json
         said = asked["messages"][-1]["content"]
         name = said if isinstance(said, str) else said[-1]["text"]
-        free = asked["model"] == "zero"
-        account = self.accounts[name] = Account(0 if free else 8 + -(-len(name.encode()) // 4), free=free)
         anthropic = arrived.path.endswith("/messages")
+        price = WORD_TOKENS["anthropic" if anthropic else "openai"]
+        billed = Account(8 + -(-len(name.encode()) // 4), word_tokens=price)
+        account = self.accounts[name] = Account() if asked["model"] == "zero" else billed
         if asked.get("stream"):
             await self._stream(writer, asked["model"], account, anthropic=anthropic)
             return

@@ -12,14 +12,14 @@ Headers = list[tuple[bytes, bytes]]
 current: ContextVar[Headers | None] = ContextVar("answer_headers", default=None)
 
 
-def add(name: str, value: str) -> None:
-    """Adds a header to the answer of the request that is being served; past the answer's head it comes too late.
+def add(told: Iterable[tuple[str, str]]) -> None:
+    """Adds headers to the answer of the request that is being served; past the answer's head they come too late.
 
-    Parameters: name, in lower case, of a header that no view has; value, in ASCII.
+    Parameters: told, each header with its name in lower case, such as no view has, and its value in ASCII.
     """
     headers = current.get()
     if headers is not None:  # else it is no request that is served: a command, a test
-        headers.append((name.encode("ascii"), value.encode("ascii")))
+        headers += [(name.encode("ascii"), value.encode("ascii")) for name, value in told]
 
 
 def merged(headers: Iterable[tuple[bytes, bytes]], added: Headers) -> Headers:
@@ -27,6 +27,6 @@ def merged(headers: Iterable[tuple[bytes, bytes]], added: Headers) -> Headers:
 
     Where the caller's own limits are told, the vendor's, which are the whole gateway's, are not.
     """
-    if any(name.startswith(_LIMITS) for name, _ in added):
-        headers = (pair for pair in headers if not pair[0].lower().startswith(_LIMITS))
+    if [name for name, _ in added if name.startswith(_LIMITS)]:
+        headers = [pair for pair in headers if not pair[0].lower().startswith(_LIMITS)]
     return [*headers, *added]

@@ -6,6 +6,8 @@ The messages quote nothing that came from upstream; the log does, under the same
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
@@ -15,9 +17,10 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from accounts import errors as accounts
+from accounts.calls import Standing
 from providers import errors as providers
 from storage.errors import StorageUnavailable
-from web import envelope
+from web import envelope, rate_limits
 from web.amounts import number
 from web.shutdown import RETRY_AFTER, ServerStopping
 
@@ -120,6 +123,10 @@ def _quota_exceeded(error: accounts.QuotaExceeded) -> Problem:
     headers = _retry_after(refusal.retry_after)
     if refusal.retry_after is None or refusal.retry_after > _WORTH_WAITING:
         headers["x-should-retry"] = "false"  # what OpenAI's and Anthropic's clients look at before they try again
+    if refusal.unit in {"requests", "tokens"}:
+        left = max(Decimal(0), refusal.limit - refusal.used - refusal.reserved)
+        standing = Standing(int(refusal.limit), int(left), refusal.resets_at)
+        headers |= dict(rate_limits.headers({refusal.unit: standing}, datetime.now(UTC)))
     details = {
         "subject": refusal.subject,
         "provider": refusal.provider or None,

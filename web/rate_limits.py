@@ -3,19 +3,21 @@
 https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from accounts.calls import Standing
 
 
-def headers(standings: Mapping[str, Standing], now: datetime) -> Iterator[tuple[str, str]]:
+def headers(standings: Mapping[str, Standing], now: datetime) -> list[tuple[str, str]]:
     """The headers for each unit, of which quotas hold. Where one never begins anew, there is no reset."""
+    told: list[tuple[str, str]] = []
     for unit, standing in standings.items():
-        yield f"x-ratelimit-limit-{unit}", str(standing.limit)
-        yield f"x-ratelimit-remaining-{unit}", str(standing.remaining)
+        told.append((f"x-ratelimit-limit-{unit}", str(standing.limit)))
+        told.append((f"x-ratelimit-remaining-{unit}", str(standing.remaining)))
         if standing.resets_at is not None:
-            yield f"x-ratelimit-reset-{unit}", duration((standing.resets_at - now).total_seconds())
+            told.append((f"x-ratelimit-reset-{unit}", duration((standing.resets_at - now).total_seconds())))
+    return told
 
 
 def duration(seconds: float) -> str:

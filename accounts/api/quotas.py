@@ -66,6 +66,8 @@ class QuotaSerializer(serializers.Serializer[Any]):
             attrs["window"] = Window.TOTAL
         if "provider" in attrs:
             attrs["provider"] = attrs["provider"] or ""
+        if self.instance is not None and not self.initial_data.keys() & _SUBJECTS:
+            attrs = {name: value for name, value in attrs.items() if name not in _SUBJECTS}  # it stays whose it is
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> Quota:
@@ -86,6 +88,7 @@ class QuotaSerializer(serializers.Serializer[Any]):
         return instance
 
 
+_SUBJECTS = {"user", "group", "token"}
 _FIELDS = {"__all__": "non_field_errors"}
 
 

@@ -185,6 +185,7 @@ def summary(chunks: Iterable[Chunk]) -> Chunk:
             end=whole.end or chunk.end,
             raw=whole.raw + chunk.raw,
             flaw=chunk.flaw or whole.flaw,
+            pieces=whole.pieces * whole.says + chunk.pieces * chunk.says or 1,
         )  # `unread` is a sum already
     return whole or Chunk()
 

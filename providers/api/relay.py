@@ -52,9 +52,8 @@ async def relayed_response(answer: Answer) -> HttpResponseBase:
     head = answer.head
     if head is None:
         raise TypeError("This answer was translated, not relayed.")
-    if answer.whole_body is not None:
-        async with answer:
-            body = b"".join([chunk.raw async for chunk in answer.chunks()])
+    if (body := answer.take_whole()) is not None:
+        await answer.aclose()
         return with_head(HttpResponse(body), head)
     stream = ReleasedStream(_pieces(answer, head), answer.aclose, "")
     with_head(stream, head)

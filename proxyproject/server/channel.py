@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.protocol import connectionDone
 from twisted.web.http import HTTPChannel, Request
+from twisted.web.http_headers import Headers
 
 from proxyproject.server.limits import Limits
 from web import envelope
@@ -38,6 +39,9 @@ class GatewayChannel(HTTPChannel):
         self._stall_watch: Any = None
         self._unsent = 0
         self._moved_at = 0.0
+        self._idle_clock: Any = None
+        self._idle_since = 0.0
+        self._host: Any = None
 
     @property
     def _stock(self) -> Any:
@@ -75,6 +79,9 @@ class GatewayChannel(HTTPChannel):
         if self._stall_watch is not None:
             self._stall_watch.cancel()
             self._stall_watch = None
+        if self._idle_clock is not None:
+            self._idle_clock.cancel()
+            self._idle_clock = None
         self.go_on()  # before the request learns of it: the cancel must find the application, not its send()
         self._stock.connectionLost(reason)
 
@@ -119,6 +126,41 @@ class GatewayChannel(HTTPChannel):
             self.transport.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         self.loseConnection()
         self.flush()
+
+    # Twisted stops the clock of an idle connection with each request, and starts it anew. This one runs on, and looks
+    # then whether it is time.
+
+    def setTimeout(self, period: int | None) -> int | None:
+        """How long the connection may be idle from now on, in seconds; None while a request is served."""
+        before, self.timeOut = self.timeOut, period
+        self.resetTimeout()
+        if period is not None and self._idle_clock is None and self.transport.connected:
+            self._idle_clock = self._stock.callLater(period, self._look_whether_idle)
+        return before
+
+    def resetTimeout(self) -> None:
+        """Something has come."""
+        self._idle_since = time.monotonic()
+
+    def _look_whether_idle(self) -> None:
+        self._idle_clock = None
+        if self.timeOut is None:
+            return  # who serves a request says when it is done
+        left = self._idle_since + self.timeOut - time.monotonic()
+        if left > 0:
+            self._idle_clock = self._stock.callLater(left, self._look_whether_idle)
+        else:
+            self._stock.timeoutConnection()
+
+    def getHost(self) -> Any:
+        """The address that the client has reached. It stays the same, so the system is asked once."""
+        if self._host is None:
+            self._host = self._stock.getHost()
+        return self._host
+
+    def isSecure(self) -> bool:
+        """What the server listens on is TCP."""
+        return False
 
     def allHeadersReceived(self) -> None:
         self._expect_nothing()
@@ -185,6 +227,11 @@ class GatewayChannel(HTTPChannel):
         self.transport.abortConnection()
 
     # What goes out
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
+        """Writes the head of an answer in one piece; Twisted writes some sixty, and looks at each."""
+        named = [b"%b: %b" % (name, value) for name, values in headers.getAllRawHeaders() for value in values]
+        self.transport.write(b"\r\n".join([b"%b %b %b" % (version, code, reason), *named, b"", b""]))
 
     def resumeProducing(self) -> None:
         """Twisted calls this when everything that was to be sent has been taken."""

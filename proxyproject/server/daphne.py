@@ -125,7 +125,10 @@ class GatewayServer(Server):
 
     async def handle_reply(self, protocol: Any, message: Mapping[str, Any]) -> None:
         """Sends a piece of an answer; returns when the client has taken so much that there is room for another."""
-        await super().handle_reply(protocol, message)
+        details = self.connections.get(protocol)
+        if details is None or "disconnected" in details:
+            return
+        protocol.handle_reply(message)
         if message.get("more_body") and isinstance(protocol, GatewayRequest) and protocol.has_had_its_turn():
             await protocol.give_way()
 

@@ -19,6 +19,9 @@ class GatewayRequest(WebRequest):
 
     channel: Any  # a GatewayChannel, until the answer is whole or the client gone
 
+    __eq__ = object.__eq__  # daphne's say the same, in Python, and the server's table of requests asks each time
+    __hash__ = object.__hash__
+
     def __init__(self, channel: GatewayChannel, *args: Any, **kwargs: Any) -> None:
         # Twisted would parse a form's body on the event loop, before any code of ours may refuse it.
         kwargs["parsePOSTFormSubmission"] = False
@@ -51,15 +54,24 @@ class GatewayRequest(WebRequest):
         if self.finished or self.channel is None:
             return
         channel = self.channel  # gone from here once the answer is whole
-        if message["type"] != "http.response.body":
-            super().handle_reply(message)
+        # daphne's own does the same, and keeps a log of it that nobody reads.
+        if message["type"] == "http.response.start" and not self._response_started:
+            self._response_started = True
+            self.setResponseCode(message["status"])
+            for name, value in message.get("headers", ()):
+                self.responseHeaders.addRawHeader(name, value)
             if not channel.persistent:
                 self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
-            return
-        if (self.method == b"HEAD" or self.code in NO_BODY_CODES) and message.get("body"):
-            message = {**message, "body": b""}  # Twisted mutes its own write(), which daphne goes round
-        super().handle_reply(message)
-        channel.flush()
+        elif message["type"] == "http.response.body" and self._response_started:
+            # Twisted mutes its own write() where there must be no body, but only from the second time on.
+            is_mute = self.method == b"HEAD" or self.code in NO_BODY_CODES
+            stock: Any = super()
+            stock.write(b"" if is_mute else message.get("body", b""))
+            if not message.get("more_body"):
+                stock.finish()
+            channel.flush()
+        else:
+            raise ValueError(f"{message['type']} is out of place")
 
     def has_had_its_turn(self) -> bool:
         """Counts a piece that was sent. True: `give_way` must be awaited before the next."""

@@ -11,9 +11,20 @@ from twisted.internet import tcp
 
 
 class PromptTransport(tcp.Server):
-    """Flushes what was written in this turn of the loop at its end, in one call."""
+    """Flushes what was written in this turn of the loop at its end, in one call.
+
+    Names with an underscore that are not defined here are Twisted's (26.10), as is what each of them means.
+    """
 
     _flush_is_due = False
+
+    def startReading(self) -> None:
+        """Reads what comes, without the context that Twisted puts round it for a log that nobody reads."""
+        reactor: Any = self.reactor
+        if self not in reactor._readers:
+            stock: Any = super()
+            stock.startReading()
+            reactor._asyncioEventloop.add_reader(self.fileno(), reactor._readOrWrite, self, True)
 
     def startWriting(self) -> None:
         """Twisted calls this whenever there is something to write, or a connection to close after writing."""

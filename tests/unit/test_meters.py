@@ -261,7 +261,16 @@ def test_the_last_word_of_several_chunks_counts_and_what_grows_is_joined() -> No
         Chunk(tool_calls=(piece,)),
     ]
     assert summary(chunks) == Chunk(
-        "ab", "stop", Usage(2, 3), "n", end=True, reasoning="rs", tool_calls=(piece, piece), raw=b"12", flaw=flaw
+        "ab",
+        "stop",
+        Usage(2, 3),
+        "n",
+        end=True,
+        reasoning="rs",
+        tool_calls=(piece, piece),
+        raw=b"12",
+        flaw=flaw,
+        pieces=3,
     )
     assert summary([]) == Chunk()
     assert summary(iter(chunks[:1])) is chunks[0]

@@ -172,3 +172,14 @@ def test_a_deleted_token_takes_its_quota_along(caller: Caller) -> None:
     caller.token.delete()
     assert not Counter.objects.exists()
     assert let_in(*[Caller(caller.user).asks()] * 2) == 2
+
+
+def test_made_to_count_something_else_and_back_it_begins_at_nothing(caller: Caller) -> None:
+    quota = limit(3, window=Window.DAY, user=caller.user)
+    assert let_in(*[caller.asks()] * 4) == 3
+    quota.window = Window.MONTH
+    quota.save()
+    assert let_in(caller.asks()) == 1
+    quota.window = Window.DAY
+    quota.save()
+    assert let_in(*[caller.asks()] * 4) == 3

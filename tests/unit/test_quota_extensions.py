@@ -114,14 +114,26 @@ def test_no_extension_for_the_revoked(caller: Caller) -> None:
     assert standing(Unit.TOKENS) == (0, 10)
 
 
-def test_an_extension_in_a_new_window(caller: Caller, clock: Clock) -> None:
+def test_an_extension_in_a_new_window_reserves_the_whole_call_there(caller: Caller, clock: Clock) -> None:
     limit(100, Unit.TOKENS, Window.MINUTE)
     limit(150, Unit.TOKENS, Window.DAY)
     hold = opened(caller.asks(output=50))
     clock.move(minutes=1)
-    other = opened(caller.asks(output=70))
-    assert extended(hold, 50) == 30, "what the day has left; the minute of this call is over"
-    settle(hold, (0, 80))
-    settle(other, (0, 70))
+    other = opened(caller.asks(output=20))
+    assert extended(hold, 50) == 30, "80 in all are what the new minute has left"
     rows = {row.window: (row.used, row.reserved) for row in Counter.objects.all()}
-    assert rows == {Window.MINUTE: (70, 0), Window.DAY: (150, 0)}
+    assert rows == {Window.MINUTE: (0, 100), Window.DAY: (0, 100)}
+    settle(hold, (0, 80))
+    settle(other, (0, 20))
+    rows = {row.window: (row.used, row.reserved) for row in Counter.objects.all()}
+    assert rows == {Window.MINUTE: (100, 0), Window.DAY: (100, 0)}
+
+
+def test_no_extension_where_the_new_window_has_no_room_for_the_call(caller: Caller, clock: Clock) -> None:
+    limit(100, Unit.TOKENS, Window.MINUTE)
+    hold = opened(caller.asks(output=50))
+    clock.move(minutes=1)
+    opened(caller.asks(output=70))
+    assert extended(hold, 50) == 0
+    settle(hold, (0, 50))
+    assert standing(Unit.TOKENS) == (0, 70), "it counts in the minute that it began in"

@@ -207,3 +207,29 @@ def test_one_who_leaves_while_waiting_gives_everything_back(caller: Caller) -> N
     _, left, stayed = Call.objects.order_by("opened_at")
     assert (left.state, left.input_tokens, stayed.pk) == (CallState.CLIENT_GONE, 0, result.call_id)
     assert (standing(), standing(Unit.TOKENS)) == ((0, 1), (0, 5))
+
+
+def test_a_settlement_that_cannot_be_written_closes_its_call_at_the_reservation(
+    caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    limit(1000, Unit.TOKENS)
+    hold = opened(caller.asks(input=10, output=20))
+    ledger.settle(hold, CallState.DONE, Consumption(2**70, 1), ())  # more than a column holds
+    written()
+    call = call_of(hold)
+    assert (call.state, call.input_tokens, call.output_tokens, call.estimated) == (CallState.DONE, 10, 20, True)
+    assert standing(Unit.TOKENS) == (30, 0)
+    assert "A write is impossible" in caplog.text
+
+
+def test_a_model_with_a_nul_in_its_name(caller: Caller) -> None:
+    admission = caller.asks()
+    admission.model = "a\0b"
+    assert call_of(opened(admission)).model == "ab"
+
+
+def test_no_amount_is_too_large_for_its_column(caller: Caller) -> None:
+    dear = caller.asks(output=10**12, least_output=10**12, base_cost=0, output_cost=10**18)
+    assert call_of(opened(dear)).reserved_cost == 2**62
+    limit("1", Unit.COST)
+    assert refused(dear).unit == Unit.COST
