@@ -9,11 +9,11 @@ from random import getrandbits  # no secret; and seeded anew in a process that w
 from uuid import UUID
 
 from accounts.consumption import Consumption
+from accounts.limits import MOST, Standing
 from accounts.models import CallState
 from accounts.principal import Principal
 
 _MILLION = 1_000_000
-MOST = 2**62  # of any amount: far more than there is, and few enough for a column of whole numbers to add to
 
 
 @dataclass(slots=True)
@@ -55,15 +55,6 @@ class Admission:
     model: str
     streamed: bool
     bound: Bound = field(default_factory=Bound)
-
-
-@dataclass(slots=True)
-class Standing:
-    """How a caller stands with the tightest of the quotas in a unit, once a call was let in."""
-
-    limit: int
-    remaining: int
-    resets_at: datetime | None
 
 
 @dataclass(slots=True)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from accounts.calls import Admission, Bound, Extension, Grant, Hold, Standing
+from accounts.calls import Admission, Bound, Extension, Grant, Hold
 from accounts.counters import CounterRow, Counters
 from accounts.errors import QuotaExceeded, Refusal
+from accounts.limits import Standing
 from accounts.models import Unit
 from accounts.prices import from_units
 from accounts.rules import Limit, Rule

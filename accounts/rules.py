@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from accounts.calls import MOST
+from accounts.limits import MOST
 from accounts.models import Quota, Unit, User, Window
 from accounts.prices import to_units
 from accounts.principal import Principal

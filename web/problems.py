@@ -17,7 +17,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from accounts import errors as accounts
-from accounts.calls import Standing
+from accounts.limits import Standing
 from providers import errors as providers
 from storage.errors import StorageUnavailable
 from web import envelope, rate_limits

@@ -6,7 +6,7 @@ https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
 from collections.abc import Mapping
 from datetime import datetime
 
-from accounts.calls import Standing
+from accounts.limits import Standing
 
 
 def headers(standings: Mapping[str, Standing], now: datetime) -> list[tuple[str, str]]:
