@@ -13,7 +13,7 @@ from accounts.models.price import ANY_MODEL, Price
 from storage.snapshot import Snapshot
 
 AMOUNT = Decimal("1E-10")  # the smallest amount of the currency that is told apart
-REFRESH_SECONDS = 10.0
+REFRESH_SECONDS = 2.0
 AUDIO_INPUT = "audio_input_tokens"  # measures that are part of the input and of the output
 AUDIO_OUTPUT = "audio_output_tokens"
 BY_THE_MILLION = ("input", "output", "cached", "cache_write", "reasoning", "audio_input", "audio_output")

@@ -51,7 +51,10 @@ class Asks:
 
 
 def asks_of_body(body: Mapping[str, Any], found: Extent, path: str, *, generates: bool = True) -> Asks:
-    """What a request in a vendor's words asks for. Parameters: found, how much is in it; path, in its plain spelling."""
+    """What a request in a vendor's words asks for.
+
+    Parameters: found, how much is in the body; path, where the request goes, in its plain spelling.
+    """
     # Readers in Go do not tell letters apart (https://pkg.go.dev/encoding/json#Unmarshal).
     noted = [(name, spelled) for name in body if (spelled := name.lower()) in _OF_NOTE and body[name] is not None]
     configs = [config for name in _GENERATION_CONFIGS if isinstance(config := body.get(name), Mapping)]

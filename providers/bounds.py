@@ -56,7 +56,7 @@ def most_input(endpoint: Endpoint, model: str, wanted: Wanted) -> int:
 
 
 def likely_input(endpoint: Endpoint, model: str, wanted: Wanted) -> int:
-    """The input of a call as it is estimated, in tokens. Files are at their bound: nothing likelier is known of them."""
+    """The input of a call as it is estimated, in tokens. Files are at their bound: nothing likelier is known."""
     asks = wanted.asks
     return -(-(wanted.prompt_bytes + asks.beside) // BYTES_PER_TOKEN) + _files(endpoint, model, asks)
 

@@ -15,7 +15,7 @@ from providers.routing import PlannedAttempt
 from providers.types import Chunk, Endpoint, Usage, Wanted
 
 _LONGEST_TOKEN = 20  # bytes; vendors of the wire format that streams token by token send no longer ones
-_TOKEN_BY_TOKEN = "openai"
+_WIRE_PIECE_BY_PIECE = "openai"
 _MOST_UNREAD = 512 * 1024  # bytes that are taken for words where nothing could be read; no model writes more at a time
 
 
@@ -70,7 +70,7 @@ class Execution:
     @property
     def _came_by_token(self) -> bool:
         """Whether each piece was a token: so OpenAI's streams come, and those of most servers that speak like it."""
-        by_token = self.planned.endpoint.wire == _TOKEN_BY_TOKEN
+        by_token = self.planned.endpoint.wire == _WIRE_PIECE_BY_PIECE
         return by_token and 0 < self._relayed_bytes <= _LONGEST_TOKEN * self._pieces
 
     @property
@@ -97,9 +97,11 @@ class Execution:
         Whoever calls past the gateway's words may leave out the wish for a report, and not pay less under a quota.
         """
         wanted, planned = self._wanted, self.planned
-        asked, given, native = (planned.endpoint, self.model, wanted), wanted.asks.given, wanted.native
+        asked, given, native = (planned.endpoint, planned.model, wanted), wanted.asks.given, wanted.native
         if self._later:
-            return Consumption(most_input(*asked), bound(*asked, None).output if given is None else given, estimated=True)
+            return Consumption(
+                most_input(*asked), bound(*asked, None).output if given is None else given, estimated=True
+            )
         untouched = native is not None and native.model is None
         held = untouched and given is not None and self.finished
         return Consumption(most_input(*asked) if held else likely_input(*asked), self.likely_output, estimated=True)

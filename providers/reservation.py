@@ -17,7 +17,7 @@ _LEAST_EXTENSION = 1024  # tokens; each costs a write
 class Reservation:
     """The output that a call may have, where a quota counts its tokens or its cost.
 
-    watched: whether the answer must be held to it while it comes. A vendor that knows of a limit keeps to it, or should.
+    watched: whether the answer must be held to it while it comes: a vendor that was told of a limit may ignore it.
     """
 
     def __init__(self, hold: Hold, wanted: Wanted) -> None:
@@ -34,7 +34,7 @@ class Reservation:
 
     @property
     def limit(self) -> int | None:
-        """What must stand in the request, in tokens of one choice; None where nothing counts, or nothing can stand there.
+        """What must stand in the request, in tokens of one choice; None where nothing counts, or nothing can be put in.
 
         Raises RequestNotPossible for what cannot be held to any.
         """
@@ -46,7 +46,8 @@ class Reservation:
         """Reserves more for an answer that may have run past its reservation.
 
         It is asked for as soon as the output's upper bound is past that, and the answer goes on without it until the
-        estimate is; where the vendor was told of a limit, only then. Raises QuotaSpent then, and NotAuthenticated for a caller whose credential was revoked.
+        estimate is; where the vendor was told of a limit, only then. Raises QuotaSpent then, and NotAuthenticated for a
+        caller whose credential was revoked.
         """
         past = execution.likely_output if self._refused or self._is_told else execution.most_output
         if past <= self._hold.grant.output or time.monotonic() < self._not_before:

@@ -31,7 +31,9 @@ _MEDIA_TYPES = ("media_type", "mimeType", "mime_type")
 _APART = _FILES | _LABELS | _WORDS_THROUGHOUT | _FILE_NAMES
 # The longest name that vendors give what is round the words, or nearly so; a longer one may be a caller's own.
 _LONGEST_NAME = 24
-_PUNCTUATION = 4  # two quotes, a colon and a comma: schemas and arguments reach the model as JSON
+# Schemas and arguments reach the model as JSON: round a name and its value are four quotes or brackets, a colon and a
+# comma, round an item of a list two and a comma.
+_ROUND_A_FIELD, _ROUND_AN_ITEM = 6, 3
 _LONGEST_CONSTANT = 5  # `false`
 _NUMBERS = frozenset((int, float))
 _MAY_BE_TOKENS = ("input", "prompt")
@@ -88,7 +90,7 @@ def extent(value: Any) -> Extent:
         elif place == _SETTINGS and not isinstance(item, list):
             continue
         elif isinstance(item, list) and not _are_numbers(item):
-            found.beside += len(item) if place == _THROUGHOUT else 0
+            found.beside += _ROUND_AN_ITEM * len(item) if place == _THROUGHOUT else 0
             waiting += [(inner, place) for inner in item]
         elif isinstance(item, list) or type(item) in _NUMBERS:
             found.beside += len(repr(item))
@@ -115,7 +117,7 @@ def _at_the_top(body: dict[str, Any], found: Extent) -> list[tuple[Any, int]]:
 def _inside(item: dict[str, Any], place: int, found: Extent) -> list[tuple[Any, int]]:
     """What is in an object and is to be looked at, and how; what is not is counted here."""
     if place == _THROUGHOUT:
-        found.beside += sum(map(len, item)) + _PUNCTUATION * len(item)
+        found.beside += sum(map(len, item)) + _ROUND_A_FIELD * len(item)
         return [(inner, place) for inner in item.values()]
     if max(map(len, item), default=0) > _LONGEST_NAME:
         found.beside += sum(len(name) for name in item if len(name) > _LONGEST_NAME)

@@ -50,7 +50,7 @@ def other(
         return Document(_clip)
     if path.endswith("/stt"):
         return Document(_transcription)
-    return Reported(head, read_usage)
+    return Reported(request, head, read_usage)
 
 
 def _object(value: Any) -> Mapping[str, Any]:

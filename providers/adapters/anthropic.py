@@ -94,8 +94,8 @@ class AnthropicAdapter(TextAdapter):
     def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
         if request.method != "POST":
             return Unread(Usage())
-        if request.plain_path != MESSAGES:  # files and the counting of tokens are free; batches report when done
-            return Reported(head, lambda answer: usage(answer.get("usage")))
+        if request.plain_path != MESSAGES:
+            return Reported(request, head, lambda answer: usage(answer.get("usage")))
         if head.headers.get("content-type", "").lower().startswith("text/event-stream"):
             return Events(self.event_reader())
         return Document(self.read_whole, textual=True)

@@ -105,7 +105,7 @@ class GeminiAdapter(TextAdapter):
             return Document(gemini_answer.embedding)
         if "/openai/" in path:  # https://ai.google.dev/gemini-api/docs/openai
             return OpenAIAdapter().meter(endpoint, request, head)
-        return Reported(head, lambda answer: gemini_answer.usage(answer.get("usageMetadata")))
+        return Reported(request, head, lambda answer: gemini_answer.usage(answer.get("usageMetadata")))
 
     def refuses_key(self, status: int, body: bytes) -> bool:
         """An invalid key is a 400 like any other, but for its reason."""

@@ -12,11 +12,14 @@ import httpx
 
 from providers.adapters.codings import Unpacker, Unreadable, known
 from providers.adapters.json_values import document
+from providers.asks import QUEUED
 from providers.errors import BrokenAnswer, Truncated
+from providers.paths import is_free
 from providers.sse import Event, EventReader
-from providers.types import Chunk, Usage
+from providers.types import Chunk, NativeRequest, Usage
 
 _LARGEST_DOCUMENT = 16 * 1024 * 1024  # bytes of a document that are kept for reading; of a larger one, nothing is
+_UNMADE = ("queued", "in_progress")  # https://platform.openai.com/docs/guides/background
 _WRAPPERS = ("response", "message", "data")  # what some answers and events have their usage in
 
 
@@ -228,34 +231,50 @@ class Decoded:
 
 
 class Reported:
-    """For the answer of a path that nothing is known of: it used what it says it did, and nothing if it says nothing.
+    """For the answer of a path that nothing is known of: it used what it says it did.
 
+    Where it says nothing, a path that is known to be free used nothing; of any other, what passed is what is known.
     Parameters: read, what a JSON object reports, or None.
     """
 
-    withholds = textual = False
+    withholds = False
 
-    def __init__(self, head: httpx.Response, read: Callable[[Mapping[str, Any]], Usage | None]) -> None:
-        kind = head.headers.get("content-type", "").lower()
+    def __init__(
+        self, request: NativeRequest, head: httpx.Response, read: Callable[[Mapping[str, Any]], Usage | None]
+    ) -> None:
+        kind = head.headers.get("content-type", "").lower().partition(";")[0].strip()
+        free = is_free(request.plain_path)
+        self.textual = not free and (kind.startswith("text/") or kind.endswith("json") or not kind)
         self._read = read
-        self._usage = Usage()
+        self._usage = Usage() if free else None
+        self._unread = 0
         self._inner: Meter = Unread(None)
-        if kind.startswith("text/event-stream"):
+        if kind == "text/event-stream":
             self._inner = Events(lambda event: iter((self._said(event.data),)))
-        elif kind.partition(";")[0].strip().endswith("json"):
+        elif kind.endswith("json"):
             self._inner = Document(self._said)
 
     def feed(self, piece: bytes) -> Chunk:
         self._usage = self._inner.feed(piece).usage or self._usage
-        return Chunk(raw=piece, usage=self._usage)
+        self._unread += len(piece) if self.textual else 0
+        return Chunk(raw=piece, usage=self._usage, unread=self._unread)
 
     def finish(self) -> Chunk:
-        return Chunk(usage=self._inner.finish().usage or self._usage, end=True)
+        last = self._inner.finish()
+        self._usage = last.usage or self._usage
+        made_later = last.finish_reason if self._usage is None else None
+        return Chunk(finish_reason=made_later, usage=self._usage, end=True, unread=self._unread)
 
     def _said(self, data: bytes) -> Chunk:
         try:
             answer = document(data)
             wrapped = next((one for name in _WRAPPERS if isinstance(one := answer.get(name), dict)), {})
-            return Chunk(usage=self._read(answer) or self._read(wrapped))
+            used = self._read(answer) or self._read(wrapped)
+            return Chunk(finish_reason=QUEUED if used is None and is_unmade(answer) else None, usage=used)
         except BrokenAnswer:
             return Chunk()
+
+
+def is_unmade(answer: Mapping[str, Any]) -> bool:
+    """Whether a document is not the answer yet, but a promise of it."""
+    return answer.get("status") in _UNMADE

@@ -18,11 +18,11 @@ from providers.adapters.meters import Events, Meter
 from providers.adapters.openai_chat import chat_body, limit_field
 from providers.conversation import GenerateRequest
 from providers.errors import BrokenAnswer
+from providers.paths import limit_fields
 from providers.sse import Event
 from providers.types import Chunk, Endpoint, NativeRequest, ToolCallPiece
 
 CHAT = "/chat/completions"
-_RESPONSES = "/responses"
 
 
 class OpenAIAdapter(TextAdapter):
@@ -81,10 +81,16 @@ def _spliced(endpoint: Endpoint, request: NativeRequest, model: str) -> bytes:
         return splice.with_form_model(request.body, kind, model)
     body = splice.with_model(request.body, model)
     if request.output is not None:
-        field = "max_output_tokens" if request.plain_path == _RESPONSES else limit_field(endpoint)
-        body = splice.with_output_limit(body, request.output, request.limits, field)
+        body = splice.with_output_limit(body, request.output, request.limits, _own_limit(endpoint, request))
     adds = openai_usage.is_streamed(body) and _adds_usage(request)
     return splice.with_usage_asked_for(body) if adds else body
+
+
+def _own_limit(endpoint: Endpoint, request: NativeRequest) -> str:
+    """The field that limits the answer of a path for sure: of those that it has, the one that its caller uses."""
+    known = limit_fields(request.plain_path)
+    usual = limit_field(endpoint) if request.plain_path.endswith(CHAT) else known[0]
+    return next((name for name in known if name in request.limits), usual)
 
 
 def _adds_usage(request: NativeRequest) -> bool:

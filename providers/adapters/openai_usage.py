@@ -11,7 +11,8 @@ import httpx
 import orjson
 
 from providers.adapters.json_values import count, document, mapping, measure, sequence
-from providers.adapters.meters import Document, Events, Meter, Reported, Unread
+from providers.adapters.meters import Document, Events, Meter, Reported, Unread, is_unmade
+from providers.asks import QUEUED
 from providers.errors import BrokenAnswer
 from providers.sse import Event
 from providers.types import Chunk, NativeRequest, Usage
@@ -81,7 +82,7 @@ def meter(request: NativeRequest, head: httpx.Response, read_chat: Callable[[byt
         return Unread(Usage(measures={"characters": characters}, estimated=True))
     if path.endswith((*_WRITING, *_REPORTING)):
         return Document(_document, textual=path.endswith(_WRITING))
-    return Reported(head, lambda answer: usage(answer.get("usage")))
+    return Reported(request, head, lambda answer: usage(answer.get("usage")))
 
 
 _SPEECH = "/audio/speech"
@@ -108,7 +109,8 @@ def _document(body: bytes) -> Chunk:
     found = usage(answer.get("usage"), **measures)
     if found is None and measures:
         found = Usage(measures=measures, estimated=seconds is None)  # pictures are counted here, and not by the vendor
-    return Chunk(usage=found, model=str(answer.get("model") or ""))
+    made_later = QUEUED if is_unmade(answer) and found is None else None
+    return Chunk(finish_reason=made_later, usage=found, model=str(answer.get("model") or ""))
 
 
 def _event(event: Event) -> Iterator[Chunk]:

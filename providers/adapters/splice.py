@@ -37,18 +37,19 @@ def with_usage_asked_for(body: bytes) -> bytes:
     return _with_field(body, "stream_options", _with_include_usage)
 
 
-def with_output_limit(body: bytes, limit: int, fields: Sequence[str], default: str) -> bytes:
-    """A JSON object in which that limit of the answer stands, in tokens: in those fields of it, or else in a new one.
+def with_output_limit(body: bytes, limit: int, fields: Sequence[str], own: str) -> bytes:
+    """A JSON object in which that limit of the answer stands, in tokens, whichever field its reader looks for.
 
-    Parameters: fields, which the object has; default, the field to be added where there are none.
+    Parameters: fields, those of the object that set some limit, as they are spelled there; own, the one that is read
+    for sure, which is added where the object does not have it.
     """
     value = str(limit).encode()
-    for name in fields or (default,):
-        place = _only_number(body, name) if fields else None
+    for name in dict.fromkeys(field.lower() for field in fields):
+        place = _only_number(body, name)
         body = (
             _with_field(body, name, lambda _: value) if place is None else body[: place[0]] + value + body[place[1] :]
         )
-    return body
+    return body if own in fields else _with_field(body, own, lambda _: value, letters=True)
 
 
 def _with_include_usage(options: bytes) -> bytes:
@@ -84,15 +85,15 @@ def _spelled(name: str) -> re.Pattern[bytes]:
     return re.compile(('"' + "".join(f"[{sign}{sign.upper()}]" for sign in name) + '"').encode())
 
 
-def _with_field(body: bytes, name: str, changed: Callable[[bytes], bytes]) -> bytes:
+def _with_field(body: bytes, name: str, changed: Callable[[bytes], bytes], *, letters: bool = False) -> bytes:
     """A JSON object with other values for a field, wherever it has it; with the field first where it has none.
 
-    `changed` gets a value as it stands there, or nothing.
+    `changed` gets a value as it stands there, or nothing. letters: a name in other letters is another's.
     """
     pieces: list[bytes] = []
     end = 0
     for field, start, stop in top_fields(body) if _spelled(name).search(body) or _ESCAPED_LETTER.search(body) else ():
-        if field.lower() == name:
+        if (field if letters else field.lower()) == name:
             pieces += [body[end:start], changed(body[start:stop])]
             end = stop
     if pieces:

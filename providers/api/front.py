@@ -18,7 +18,7 @@ from providers.api.rendering import Stream, rendered
 from providers.asks import asks_of_body
 from providers.completion import Completion
 from providers.conversation import GenerateRequest
-from providers.sizes import text_size
+from providers.sizes import extent
 from providers.types import ByModel, NativeRequest, Wanted
 from web import request_id
 from web.as_sent import query_string, sent_headers
@@ -48,10 +48,10 @@ class Front:
         if not body.get("messages"):
             raise InvalidRequest("`messages` is missing or empty.")
         model, streamed = named_model(body), body.get("stream") is True
-        chars, size = text_size(body)
+        found = extent(body)
         native = native_request(request, self.wire, self.path, model)
-        asks = asks_of_body(body, request.body)
-        wanted = Wanted(ByModel(model), streamed, chars, size, native, lambda: self.read(body), asks)
+        asks = asks_of_body(body, found, self.path)
+        wanted = Wanted(ByModel(model), streamed, found.chars, found.size, native, lambda: self.read(body), asks)
         answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface=self.surface)
         if answer.head is not None:
             return await relayed_response(answer)

@@ -15,13 +15,14 @@ from accounts.principal import Principal
 from providers import directory, gateway
 from providers.adapters import splice
 from providers.api.bodies import vendor_object
+from providers.api.forms import form_tokens
 from providers.api.front import Front, json_response, named_model, native_request
 from providers.api.relay import relayed_response
 from providers.asks import Asks, asks_of_body
 from providers.errors import ModelNotFound
 from providers.fronts.openai_answers import ChatStream, chat_completion
 from providers.fronts.openai_requests import read_chat
-from providers.sizes import text_size
+from providers.sizes import Extent, extent
 from providers.types import ByModel, Wanted
 from web import request_id
 from web.problems import InvalidRequest, NoSuchPath
@@ -61,33 +62,34 @@ def relayed(path: str, surface: str) -> Callable[..., Coroutine[Any, Any, HttpRe
     @vendor_view(_SHAPE, "POST")
     async def relay(request: ASGIRequest, principal: Principal) -> HttpResponseBase:
         kind = request.headers.get("content-type", "")
-        chars = size = 0  # what is in a form is a file
-        asks = Asks(generates=False, units={"audio_seconds": len(request.body) / _LEAST_BYTES_PER_SECOND})
+        found = Extent()  # what is in a form is a file
         if kind.lower().startswith("multipart/"):
             model, streamed = splice.form_model(request.body, kind), False
             if not model:
                 raise InvalidRequest("The form needs a part named `model`, and one only.")
+            seconds = len(request.body) / _LEAST_BYTES_PER_SECOND
+            asks = Asks(generates=False, raw=form_tokens(request.body, kind), units={"audio_seconds": seconds})
         else:
             body = vendor_object(request.body)
             model, streamed = named_model(body), body.get("stream") is True
-            chars, size = text_size(body)
-            asks = _asks(path, body, request.body, chars)
+            found = extent(body)
+            asks = _asks(path, body, found)
         limited = path == "/responses"  # elsewhere it is many prompts at once, or none
         native = native_request(request, _CHAT.wire, path, model)
-        wanted = Wanted(ByModel(model), streamed, chars if limited else 0, size, native, asks=asks)
+        wanted = Wanted(ByModel(model), streamed, found.chars if limited else 0, found.size, native, asks=asks)
         answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface=surface)
         return await relayed_response(answer)
 
     return relay
 
 
-def _asks(path: str, body: Mapping[str, Any], raw: bytes, chars: int) -> Asks:
+def _asks(path: str, body: Mapping[str, Any], found: Extent) -> Asks:
     """What a request to one of these paths asks for. Only responses have a field for the limit of their output."""
-    asks = asks_of_body(body, raw, generates=path in {"/responses", "/images/generations"})
+    asks = asks_of_body(body, found, path, generates=path in {"/responses", "/images/generations"})
     if path == "/images/generations":
         pictures = {"images": asks.choices}
         return replace(asks, output=_MOST_PER_PICTURE, limits=(), limitable=False, units=pictures)
-    return replace(asks, units={"characters": chars})
+    return replace(asks, units={"characters": found.chars})
 
 
 @vendor_view(_SHAPE, "GET")

@@ -1,5 +1,6 @@
 """The native pass-through: /proxy/{name}[/{path}], and the aliases that CE.SDK's plugins and others are pointed at."""
 
+import json
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -9,13 +10,17 @@ from django.http.response import HttpResponseBase
 
 from accounts.principal import Principal
 from providers import directory, gateway
+from providers.api.forms import form_tokens
 from providers.api.relay import asks_for_stream, path_below, relayed_response
 from providers.asks import Asks, asks_of_body
-from providers.sizes import text_size
+from providers.paths import is_free
+from providers.sizes import extent
 from providers.types import ByName, ByType, NativeRequest, Wanted
 from web import request_id
 from web.as_sent import query_string, sent_headers
 from web.vendor_views import vendor_view
+
+_MOST_READ_SLOWLY = 1024 * 1024  # bytes
 
 
 async def _wire_of_named(request: ASGIRequest, arguments: Mapping[str, Any]) -> str:
@@ -58,17 +63,34 @@ async def _relay(request: ASGIRequest, principal: Principal, target: ByName | By
 
 
 def _extent(native: NativeRequest) -> tuple[int, int, Asks]:
-    """Characters and bytes of the text in a body of JSON, and what it asks for; nothing of any other.
+    """Characters and bytes of the text in a body of JSON, and what it asks for.
 
-    The bytes of another body are no prompt, and what has no body asks for no answer of a model's.
+    What has no body asks for no answer of a model's, nor do the paths that only store things. Of any other body all
+    that is no file may be words: readers differ on fields that come twice, and on what is JSON.
     """
-    generates = native.method == "POST" and bool(native.body)
-    nothing = (0, 0, Asks(messages=0, generates=generates))
-    if "json" not in native.headers.get("content-type", "").lower() and native.body.lstrip()[:1] not in {b"{", b"["}:
-        return nothing
+    generates = native.method == "POST" and bool(native.body) and not is_free(native.plain_path)
+    if not generates:
+        return 0, 0, Asks(messages=0, generates=False)
+    if native.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
+        return 0, 0, Asks(unbounded="Send its body without a content-encoding.")
+    kind = native.headers.get("content-type", "").lower()
+    content = _read(native.body) if "json" in kind or native.body.lstrip()[:1] in {b"{", b"["} else None
+    if content is None:
+        return 0, 0, Asks(messages=0, raw=form_tokens(native.body, native.headers.get("content-type", "")))
+    found = extent(content)
+    asks = asks_of_body(content if isinstance(content, dict) else {}, found, native.plain_path)
+    asks.raw = len(native.body) - found.file_bytes
+    return found.chars, found.size, asks
+
+
+def _read(body: bytes) -> Any:
+    """A body of JSON; None for what is none. Some vendors read what is not quite that, such as NaN, or UTF-16."""
     try:
-        content = orjson.loads(native.body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError:
-        return nothing
-    body = content if isinstance(content, dict) else {}
-    return *text_size(content), asks_of_body(body, native.body, generates=generates)
+        if len(body) > _MOST_READ_SLOWLY:
+            return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

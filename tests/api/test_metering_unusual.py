@@ -45,7 +45,6 @@ def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Record
         ("anthropic", "//v1/messages", CLAUDE, (22, 12)),
         ("anthropic", "/v1;x/messages", CLAUDE, (22, 12)),
         ("anthropic", "/v2/messages", CLAUDE, (22, 12)),
-        ("anthropic", "/v1/messages/batches", {"id": "b"}, (0, 0)),
         ("gemini", "/v1beta/models/g-1:generateConten%74;x", FINISHED, (30, 12)),
         ("gemini", "/v1beta/models/g-1:newVerb", FINISHED, (30, 12)),
         ("addis", "/api/v1/chat_generat%65", ADDIS_SAID, (30, 12)),

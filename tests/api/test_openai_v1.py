@@ -141,9 +141,9 @@ def test_a_body_arrives_to_the_byte_but_for_the_splices(
 
 def test_a_stream_without_options_gets_them_first(caller: Caller, recorder: Recorder) -> None:
     recorder.says(Says(STREAM, headers=SSE, framing="chunked"))
-    caller.ask("POST", CHAT, JSON, b'{"stream":true,"model":"v1/gpt","n":1.0,%b}' % HELLO)
+    caller.ask("POST", CHAT, JSON, b'{"stream":true,"model":"v1/gpt","top_p":1.0,%b}' % HELLO)
     options = b'"stream_options":{"include_usage":true},'
-    assert recorder.arrived.body == b'{%b"stream":true,"model":"gpt","n":1.0,%b}' % (options, HELLO)
+    assert recorder.arrived.body == b'{%b"stream":true,"model":"gpt","top_p":1.0,%b}' % (options, HELLO)
 
 
 def ask_for_stream(model: str = "v1/gpt", *, usage: bool = False) -> bytes:

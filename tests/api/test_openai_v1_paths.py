@@ -60,7 +60,7 @@ RELAYED: dict[str, tuple[str, bytes, Says, dict[str, Any]]] = {
         "responses",
         b'{"model":@,"input":"Hello there","stream":true}',
         Says((b'data: {"type":"response.output_text.delta","delta":"Hi there"}\n\n',), headers=SSE, framing="chunked"),
-        {"state": "truncated", "input_tokens": 3, "output_tokens": 2, "estimated": 1},
+        {"state": "truncated", "input_tokens": 3, "output_tokens": 1, "estimated": 1},
     ),
     "embeddings": (
         "embeddings",

@@ -34,7 +34,7 @@ def test_a_refusal_says_which_how_much_and_until_when(gateway: Gateway, tokens: 
     assert refused.status_code == 429
     assert refused.json()["error"]["code"] == "QUOTA_EXCEEDED"
     message = refused.json()["error"]["message"]
-    assert message.startswith("Your quota of 1 requests per day has 0 left")
+    assert message.startswith("Your quota of 1 request per day has 0 left")
     assert re.search(r"It begins anew at \d{4}-\d\d-\d\dT00:00:00Z\.", message)
     assert 0 < int(refused.headers["retry-after"]) <= 24 * 3600
 

@@ -156,7 +156,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(call_id=calls, more=st.integers(1, 80))
     def extend(self, call_id: UUID, more: int) -> None:
         call = self.model.calls[call_id]
-        assert self.loop.run(ledger.extend(call.hold, more)) == self.model.extend(call, more)
+        assert self.loop.run(ledger.extend(call.hold, more)) == self.model.extend(call, more, self.clock.now())
 
     @rule(who=st.integers(0, 1), bound=_bounds, turns=st.integers(0, 3))
     def leave_while_waiting(self, who: int, bound: Bound, turns: int) -> None:

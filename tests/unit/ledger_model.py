@@ -30,6 +30,11 @@ class CounterModel:
     def sum(self) -> int:
         return self.used + self.reserved
 
+    def turn_to(self, window: str) -> None:
+        """Begins a window, if it is a later one."""
+        if window > self.window:
+            self.window, self.used, self.reserved = window, 0, 0
+
 
 @dataclass
 class CallModel:
@@ -73,9 +78,7 @@ class LedgerModel:
         """Turns the counters of a caller to this moment. Returns the output that a call is given; None for none."""
         mine = self._of(scopes)
         for key, counter in mine.items():
-            counter_window = _window(key, now)
-            if counter_window > counter.window:
-                counter.window, counter.used, counter.reserved = counter_window, 0, 0
+            counter.turn_to(_window(key, now))
         for output in range(bound.output, bound.least_output - 1, -1):
             if all(counter.sum + needed(bound, key[1], output) <= counter.limit for key, counter in mine.items()):
                 return output
@@ -88,17 +91,25 @@ class LedgerModel:
         for key, counter in mine.items():
             counter.reserved += call.takes(key[1])
 
-    def extend(self, call: CallModel, more: int) -> int:
-        """Returns how much of it the call is given."""
+    def extend(self, call: CallModel, more: int, now: datetime) -> int:
+        """Returns how much of it the call is given. Where its window has ended, it needs room for the whole call."""
         if call.state != CallState.OPEN:
             return 0
-        mine = {key: counter for key, counter in self._held(call).items() if key[1] in {Unit.TOKENS, Unit.COST}}
+        mine = {key: self.counters[key] for key in call.windows}
+        for key, counter in mine.items():
+            counter.turn_to(_window(key, now))
+        mine = {key: counter for key, counter in mine.items() if key[1] in {Unit.TOKENS, Unit.COST}}
         bound = call.hold.admission.bound
         for granted in range(more, 0, -1):
-            grows = {key: needed(bound, key[1], call.output + granted) - call.takes(key[1]) for key in mine}
+            grows = {
+                key: needed(bound, key[1], call.output + granted)
+                - (call.takes(key[1]) if counter.window == call.windows[key] else 0)
+                for key, counter in mine.items()
+            }
             if all(counter.sum + grows[key] <= counter.limit for key, counter in mine.items()):
                 for key, counter in mine.items():
                     counter.reserved += grows[key]
+                    call.windows[key] = counter.window
                 call.output += granted
                 return granted
         return 0

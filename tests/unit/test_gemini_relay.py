@@ -108,7 +108,7 @@ ARRAY = [answer({"text": "Hi"}, reason=None, usageMetadata={"promptTokenCount": 
         (":embedContent", {"embedding": {"values": [0.1]}}, "application/json", None),
         (":embedContent", {"embedding": {}, "usageMetadata": {"promptTokenCount": 9}}, "text/json", Usage(9, 0)),
         (":batchEmbedContents", {"embeddings": []}, "application/json", None),
-        ("", {"name": "a-file"}, "application/json", Usage()),
+        ("", {"name": "a-file"}, "application/json", None),
     ],
 )
 def test_what_a_relayed_answer_used(verb: str, content: Any, kind: str, used: Usage | None) -> None:

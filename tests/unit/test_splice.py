@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.adapters.openai_usage import asks_for_usage, is_streamed
-from providers.adapters.splice import form_model, with_form_model, with_model, with_usage_asked_for
+from providers.adapters.splice import (
+    form_model,
+    with_form_model,
+    with_model,
+    with_output_limit,
+    with_usage_asked_for,
+)
 
 # In each, @ is a place where the value of `model` stands; all else must stay.
 BODIES = {
@@ -249,3 +255,25 @@ def test_preamble_and_epilogue_stay() -> None:
 def test_any_file_stays_as_it_is(data: bytes, value: bytes) -> None:
     audio = (AUDIO[0], data.replace(b"xYz", b""))
     assert with_form_model(form(audio, (HEADS["quoted"], value)), PLAIN, "n") == form(audio, (HEADS["quoted"], b"n"))
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "own", "expected"),
+    [
+        (b'{"a":1}', (), "max_tokens", b'{"max_tokens":7,"a":1}'),
+        (b'{"max_tokens" : 50 }', ("max_tokens",), "max_tokens", b'{"max_tokens" : 7 }'),
+        (b'{"max_output_tokens":50}', ("max_output_tokens",), "max_tokens", b'{"max_tokens":7,"max_output_tokens":7}'),
+        (b'{"MAX_TOKENS":50}', ("MAX_TOKENS",), "max_tokens", b'{"max_tokens":7,"MAX_TOKENS":7}'),
+        (b'{"max_tokens":null}', (), "max_tokens", b'{"max_tokens":7}'),
+        (b'{"m\\u0061x_tokens":50}', ("max_tokens",), "max_tokens", b'{"m\\u0061x_tokens":7}'),
+        (
+            b'{"max_tokens":1,"Max_Tokens":"x"}',
+            ("max_tokens", "Max_Tokens"),
+            "max_tokens",
+            b'{"max_tokens":7,"Max_Tokens":7}',
+        ),
+        (b'{"a":{"max_tokens":50}}', (), "max_tokens", b'{"max_tokens":7,"a":{"max_tokens":50}}'),
+    ],
+)
+def test_the_limit_of_the_output(body: bytes, fields: tuple[str, ...], own: str, expected: bytes) -> None:
+    assert with_output_limit(body, 7, fields, own) == expected
