@@ -134,10 +134,10 @@ class ToolCallPiece:
 class Chunk:
     """A piece of an answer, whole answers included. `end`: nothing of the answer comes after it.
 
-    finish_reason: stop, length, tool_calls or content_filter; queued, of a relayed answer that is made later. raw: in a relayed answer the bytes for the caller; then
-    the rest is what was read along. flaw: what was wrong with a relayed answer, or with one that came whole and says
-    what it used all the same. unread: how many bytes of text have passed by now without having been read. pieces: in
-    how many pieces the vendor sent what it says.
+    finish_reason: stop, length, tool_calls or content_filter; queued, of a relayed answer that is made later. raw: in a
+    relayed answer the bytes for the caller; then the rest is what was read along. flaw: what was wrong with a relayed
+    answer, or with one that came whole and says what it used all the same. unread: how many bytes of text have passed
+    by now without having been read. pieces: in how many pieces the vendor sent what it says.
     """
 
     text: str = ""
