@@ -52,7 +52,7 @@ def test_calls_of_a_killed_process_are_lost(kind: str, tmp_path: Path) -> None:
     with scratch(kind, tmp_path) as database, processes(database, "dies", "watches", "too") as (dies, watches, too):
         open_calls(dies, watches)
         too.do("admit", user="watcher", count=1, bound=_BOUND)
-        too.do("settle", input_tokens=0, output_tokens=0)
+        too.do("settle", input_tokens=0, output_tokens=0, cost="0")
         time.sleep(2 * _GRACE)  # living processes lose nothing, however long their calls last
         assert database.rows("select count(*) from accounts_call where state = 'open'") == [(_CALLS,)]
         killed = time.monotonic()
