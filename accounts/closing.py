@@ -112,11 +112,6 @@ def _charge(settlement: Settlement, call: StandingCall, counters: Counters) -> b
     return used > call.tokens or (call.reserved_cost is not None and cost > call.reserved_cost)
 
 
-def _is_charged(unit: str, settlement: Settlement) -> bool:
-    """Calls at the same time are not used up, and a call that no vendor was asked for is no request."""
-    return unit != Unit.CONCURRENCY and (unit != Unit.REQUESTS or settlement.counts)
-
-
 def lost(call_id: UUID) -> Settlement:
     """The end of a call whose process died."""
     return Settlement(call_id, CallState.LOST, Consumption(), (), timezone.now(), at_reservation=True)

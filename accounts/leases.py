@@ -7,13 +7,12 @@ closed as lost by whichever process sees it, charged with their reservation.
 import logging
 import os
 import socket
-import threading
 import time
 from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from django.db import close_old_connections, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -21,6 +20,7 @@ from django.utils import timezone
 from accounts.closing import close, lost, standing_calls
 from accounts.counters import Counters
 from accounts.models import Call, CallState, Lease
+from storage.periodic import Periodic
 
 logger = logging.getLogger("gateway.ledger")
 
@@ -37,39 +37,26 @@ class _Holder:
         self.id = uuid4()
         self._beats = 0
         self._last_beat = time.monotonic()
-        self._ended = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._keeping: Periodic | None = None
 
     def keep(self) -> None:
         """Starts renewing, the first time that it is called."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="ledger-lease", daemon=True)
-            self._thread.start()
+        if self._keeping is None:
+            self._keeping = Periodic(
+                "ledger-lease", self._beat, "The renewal of the lease", logger, first=0.0, between=_BEAT
+            )
 
     def end(self) -> None:
         """Stops renewing."""
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join(_BEAT)
-
-    def _run(self) -> None:
-        ended = False
-        while not ended:
-            try:
-                close_old_connections()
-                self._beat()
-            except Exception as error:  # the thread must live; a database that is away comes back
-                self._beats = 0
-                logger.warning("The lease could not be renewed: %s", error)
-                connection.close()
-            ended = self._ended.wait(_BEAT)
-        connection.close()
+        if self._keeping is not None:
+            self._keeping.end(wait=_BEAT)
 
     def _beat(self) -> None:
+        before, self._beats = self._beats, 0
         renew(self.id)
         now = time.monotonic()
         # A process that was frozen, or whose database did not answer, has no right to judge others by that time.
-        self._beats = self._beats + 1 if now - self._last_beat < 2 * _BEAT else 1
+        self._beats = before + 1 if now - self._last_beat < 2 * _BEAT else 1
         self._last_beat = now
         if self._beats >= _BEATS_BEFORE_SWEEP:
             close_abandoned()
@@ -112,7 +99,7 @@ def close_abandoned() -> int:
     closed = 0
     while abandoned := _abandoned():
         closed += _close(abandoned)
-    _expired().exclude(pk__in=Call.objects.filter(state="open").values("lease")).delete()
+    _expired().exclude(pk__in=Call.objects.open().values("lease")).delete()
     if closed:
         logger.error("Closed %d calls as lost: the process that served them is gone.", closed)
     return closed
@@ -125,8 +112,7 @@ def _expired() -> "QuerySet[Lease]":
 def _abandoned() -> list[UUID]:
     """Open calls under leases that ran out, some of them. One that was opened just now may wait for its lease's row."""
     begun_before = timezone.now() - timedelta(seconds=TERM)
-    # With the state written out: a database uses a partial index only for a condition that it can see.
-    calls = Call.objects.extra(where=["state = 'open'"]).filter(opened_at__lt=begun_before)
+    calls = Call.objects.open().filter(opened_at__lt=begun_before)
     living = Lease.objects.filter(seen_at__gte=Now() - timedelta(seconds=TERM)).values_list("pk", flat=True)
     held = Q(lease__isnull=False, lease__in=list(living))
     return list(calls.exclude(held).order_by("opened_at").values_list("pk", flat=True)[:_MOST_AT_ONCE])

@@ -6,7 +6,6 @@ one process at a time takes it, and none twice.
 
 import logging
 import os
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +15,13 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import close_old_connections, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Min
 from django.utils import timezone
 
 from accounts import leases, usage
 from accounts.models import Call, UsageDay, UsageRollup
+from storage.periodic import Periodic
 from storage.rows import RowInsert
 
 logger = logging.getLogger("gateway.upkeep")
@@ -79,8 +79,7 @@ def _last_day() -> date:
 def _roll_up() -> int:
     """Sums up one day after the other; returns how many."""
     days = 0
-    # With the state written out: a database uses a partial index only for a condition that it can see.
-    oldest_open = Call.objects.extra(where=["state = 'open'"]).aggregate(oldest=Min("opened_at"))["oldest"]
+    oldest_open = Call.objects.open().aggregate(oldest=Min("opened_at"))["oldest"]
     end = _last_day() if oldest_open is None else min(_last_day(), oldest_open.date())
     while (day := _next_day(end)) < end:
         sums = list(_sums_of(day))
@@ -140,39 +139,19 @@ def _alone() -> Iterator[UsageRollup]:
         yield UsageRollup.objects.select_for_update().get(pk=_ROW)
 
 
-class _Keeper:
-    """The thread of a process that looks now and then whether something is due."""
-
-    def __init__(self) -> None:
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
-        self._thread.start()
-
-    def end(self) -> None:
-        self._ended.set()
-
-    def _run(self) -> None:
-        wait = _FIRST_LOOK
-        while not self._ended.wait(wait):
-            wait = _BETWEEN_LOOKS
-            try:
-                close_old_connections()
-                if is_due():
-                    logger.info("Upkeep: %s", run_once())
-            except Exception as error:  # the thread must live; a database that is away comes back
-                logger.warning("The upkeep could not be done: %s", error)
-            finally:
-                connection.close()
+def _look() -> None:
+    if is_due():
+        logger.info("Upkeep: %s", run_once())
 
 
-_keepers: dict[int, _Keeper] = {}  # by process id: threads do not come along when a process forks
+_keepers: dict[int, Periodic] = {}  # by process id: threads do not come along when a process forks
 
 
 def keep() -> None:
     """Has this process do what is due, once an hour. Harmless the second time."""
     process = os.getpid()
     if process not in _keepers:
-        _keepers[process] = _Keeper()
+        _keepers[process] = Periodic("upkeep", _look, "The upkeep", logger, first=_FIRST_LOOK, between=_BETWEEN_LOOKS)
 
 
 def end() -> None:

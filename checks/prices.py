@@ -82,7 +82,9 @@ def _beginning(price: ConditionalPrice) -> Mapping[str, str]:
         return {}
     if isinstance(price.constraint, StartDateConstraint):
         return {"from": price.constraint.start_date.isoformat()}
-    raise NotImplementedError(f"a price that depends on {price.constraint}")
+    raise ValueError(
+        f"A price depends on {price.constraint}. The table knows dates only: leave it out, or add a column."
+    )
 
 
 def _tokens(prices: ModelPrice, model: ModelInfo) -> Mapping[str, str]:

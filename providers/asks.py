@@ -16,7 +16,7 @@ _CHOICES = ("n", "best_of")
 _GENERATION_CONFIGS = ("generationConfig", "generation_config")  # Gemini's; its readers take both spellings
 _MESSAGES = ("messages", "input", "contents")
 _OF_NOTE = frozenset((*ALL_LIMITS, *_CHOICES))
-_MOST = 10**12  # more than anybody means
+MOST_COUNTED = 10**12  # tokens or answers; more than anybody means, and few enough for a column of whole numbers
 
 
 @dataclass(slots=True)
@@ -29,8 +29,7 @@ class Asks:
     none. limits: the fields of the body that set one, as they are spelled there. choices: how many answers side by
     side. generates: whether it is answered with tokens of output at all. limitable: whether there is a field for their
     limit. later: whether the answer is made when the request is over. unbounded: why nobody can say how much it asks
-    for; empty where somebody can. units: what else is counted, by the name of its measure, at most. given: the output
-    that it was let in with, in tokens, where a quota counts its tokens or its cost.
+    for; empty where somebody can. units: what else is counted, by the name of its measure, at most.
     """
 
     messages: int = 1
@@ -47,7 +46,6 @@ class Asks:
     later: bool = False
     unbounded: str = ""
     units: Mapping[str, float] = field(default_factory=dict)
-    given: int | None = None
 
 
 def asks_of_body(body: Mapping[str, Any], found: Extent, path: str, *, generates: bool = True) -> Asks:
@@ -102,5 +100,5 @@ def _count(value: Any) -> int:
     try:
         number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
     except (ValueError, OverflowError):
-        return _MOST if isinstance(value, int) else 0
-    return min(ceil(number), _MOST) if isfinite(number) else _MOST * (number > 0)
+        return MOST_COUNTED if isinstance(value, int) else 0
+    return min(ceil(number), MOST_COUNTED) if isfinite(number) else MOST_COUNTED * (number > 0)

@@ -10,13 +10,12 @@ from decimal import Decimal
 from accounts.calls import Bound
 from accounts.consumption import Consumption
 from accounts.prices import Rates, to_units
-from providers.asks import Asks
+from providers.asks import MOST_COUNTED, Asks
 from providers.types import Endpoint, Wanted
 
 BYTES_PER_TOKEN = 4  # for estimates only: what is likely where the vendor's own count is missing
 _PER_MESSAGE = 16  # tokens
 _LEAST_OUTPUT = 16  # tokens with which a call is worth making; OpenAI's responses take no lower limit
-_MOST_OUTPUT = 10**12  # tokens; more than anybody makes, and few enough for a column of whole numbers
 _MILLION = 1_000_000
 
 # Tokens of one picture or other file, at most, by type of provider. What is known by its address alone can take more;
@@ -36,7 +35,7 @@ def bound(endpoint: Endpoint, model: str, wanted: Wanted, rates: Rates | None) -
     content where that limit can be written into the request; a request that is relayed untouched needs all of it.
     """
     asks, tokens = wanted.asks, most_input(endpoint, model, wanted)
-    output = min((asks.output or endpoint.default_max_tokens) * asks.choices, _MOST_OUTPUT) if asks.generates else 0
+    output = min((asks.output or endpoint.default_max_tokens) * asks.choices, MOST_COUNTED) if asks.generates else 0
     least = min(output, _LEAST_OUTPUT * asks.choices) if can_be_limited(wanted) else output
     if rates is None:
         return Bound(tokens, output, least)

@@ -23,9 +23,12 @@ class Execution:
     """What is known of an attempt while it runs, and its record when it is over.
 
     model: what answers, as soon as that is known. relays: whether its answer is passed on in the vendor's own bytes.
+    given: the output that the call was let in with, in tokens, where a quota counts its tokens or its cost.
     """
 
-    def __init__(self, planned: PlannedAttempt, wanted: Wanted, prices: PriceTable, at: datetime) -> None:
+    def __init__(
+        self, planned: PlannedAttempt, wanted: Wanted, prices: PriceTable, at: datetime, given: int | None
+    ) -> None:
         self.planned = planned
         self.model = planned.model
         self.relays = False
@@ -35,6 +38,7 @@ class Execution:
         self._wanted = wanted
         self._prices = prices
         self._at = at
+        self._given = given
         self._relayed_bytes = self._unread_bytes = self._pieces = 0
         self._started = time.monotonic()
         self._first_byte_ms: int | None = None
@@ -96,8 +100,8 @@ class Execution:
 
         Whoever calls past the gateway's words may leave out the wish for a report, and not pay less under a quota.
         """
-        wanted, planned = self._wanted, self.planned
-        asked, given, native = (planned.endpoint, planned.model, wanted), wanted.asks.given, wanted.native
+        wanted, planned, given = self._wanted, self.planned, self._given
+        asked, native = (planned.endpoint, planned.model, wanted), wanted.native
         if self._later:
             return Consumption(
                 most_input(*asked), bound(*asked, None).output if given is None else given, estimated=True

@@ -132,7 +132,7 @@ class Answer:
 
     def _begin(self, planned: PlannedAttempt) -> Execution:
         self._waiting.asks(planned.endpoint.on_disconnect)
-        self._execution = Execution(planned, self._wanted, self._prices, self._hold.opened_at)
+        self._execution = Execution(planned, self._wanted, self._prices, self._hold.opened_at, self._reservation.given)
         self.head = self.finish_reason = self._first = self._chunks = None
         return self._execution
 

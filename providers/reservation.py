@@ -18,6 +18,7 @@ class Reservation:
     """The output that a call may have, where a quota counts its tokens or its cost.
 
     watched: whether the answer must be held to it while it comes: a vendor that was told of a limit may ignore it.
+    given: the output that the call was let in with, in tokens; None where nothing counts.
     """
 
     def __init__(self, hold: Hold, wanted: Wanted) -> None:
@@ -26,7 +27,7 @@ class Reservation:
         self._unbounded = asks.unbounded if limited else ""
         self._is_told = self._limit is not None or asks.output is not None
         self.watched = limited and asks.generates
-        asks.given = hold.grant.output if limited else None
+        self.given = hold.grant.output if limited else None
         self._hold = hold
         self._step = max(hold.grant.output, _LEAST_EXTENSION)
         self._refused = False

@@ -25,7 +25,7 @@ logger = logging.getLogger("gateway.ledger")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_LARGEST_GROUP = 512  # items
+_LARGEST_GROUP = 512  # items of each kind: a statement takes some ten thousand parameters
 _LINGER = 0.05  # seconds that a write which nobody waits for may wait for company
 _RETRY_PAUSE = 0.5  # seconds between tries for writes that nobody waits for
 _LONG_IDLE = 5.0  # seconds after which a connection may have been closed from the other side
@@ -140,20 +140,37 @@ class GroupWriter(Generic[Item, Result]):
     def _run(self, before: threading.Thread | None) -> None:
         if before is not None:
             before.join()  # one at a time, so each finds the end that is meant for it
-        kept: list[_Entry[Item, Result]] = []
         stopping = False
         while not stopping:
             awaited, stopping = self._collect()
+            is_away = False
             try:
-                kept = self._write_group([*kept, *self._take_posted(), *awaited])
+                is_away = not self._write_all(awaited)
             except Exception:  # the thread must live: everybody after this one waits for it
                 logger.exception("A group could not be written.")
-            if kept and not stopping:
+            if is_away and not stopping:
                 time.sleep(_RETRY_PAUSE)
-        kept = self._write_group([*kept, *self._take_posted()])  # what the last group itself gave rise to
-        if kept:
-            logger.error("%d writes are lost: the database was away until the end.", len(kept))
+        while self._posted and self._write_all([]):  # what the last group itself gave rise to
+            pass
+        if self._posted:
+            logger.error("%d writes are lost: the database was away until the end.", len(self._posted))
         connection.close()
+
+    def _write_all(self, awaited: list[_Entry[Item, Result]]) -> bool:
+        """Writes what was posted by now, and then what is waited for; together, unless that is too much at once.
+
+        Returns False where the database is away: what was posted is then still there, in its order.
+        """
+        while len(self._posted) > _LARGEST_GROUP:  # after a pause of the database
+            if not self._write_part([]):
+                break
+        return self._write_part(awaited)
+
+    def _write_part(self, awaited: list[_Entry[Item, Result]]) -> bool:
+        posted = [self._posted.popleft() for _ in range(min(len(self._posted), _LARGEST_GROUP))]
+        kept = self._write_group([*posted, *awaited])
+        self._posted.extendleft(reversed(kept))
+        return not kept
 
     def _collect(self) -> tuple[list[_Entry[Item, Result]], bool]:
         """What somebody waits for, after a pause of _LINGER at most. True: these are the last."""
@@ -168,9 +185,6 @@ class GroupWriter(Generic[Item, Result]):
         except queue.Empty:
             return group, False
         return group, True
-
-    def _take_posted(self) -> list[_Entry[Item, Result]]:
-        return [self._posted.popleft() for _ in range(len(self._posted))]
 
     def _write_group(self, group: list[_Entry[Item, Result]]) -> list[_Entry[Item, Result]]:
         """Writes a group and answers its waiters. Returns what must be tried again."""

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.gateway import Gateway
+from tests.ledger_processes import scratch
+from tests.serving import gateway_on, running
 from tests.upstream import Upstream
 
 PROVIDER_KEY = "sk-live-canary-4f2a9c77d01e5b36"
@@ -58,6 +60,15 @@ def provider(gateway: Gateway, staff_token: str, upstream: Upstream, request: py
     made = gateway.call(staff_token, body, "/api/providers")
     assert made.status_code == 201, made.text
     yield name
+
+
+@pytest.fixture
+def on_postgresql(tmp_path: Path) -> Iterator[Gateway]:
+    """A gateway of a test's own, on PostgreSQL."""
+    with scratch("postgresql", tmp_path / "var") as database:
+        server = gateway_on(database)
+        with running(server):
+            yield server
 
 
 def temporary_gateway(tmp_path: Path, **settings: str) -> Gateway:

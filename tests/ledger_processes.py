@@ -37,7 +37,6 @@ class Database:
                 "SECRET_KEY": secrets.token_urlsafe(50),
                 "GATEWAY_ENCRYPTION_KEYS": urlsafe_b64encode(os.urandom(32)).decode(),
             }
-        self.manage("migrate", "--verbosity", "0")
 
     def manage(self, *arguments: str) -> None:
         subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, check=True)
@@ -129,6 +128,7 @@ class LedgerProcess:
 @contextmanager
 def processes(database: Database, *names: str) -> Iterator[list[LedgerProcess]]:
     """Processes that end with the block."""
+    database.manage("migrate", "--verbosity", "0")
     started = [LedgerProcess(database, name) for name in names]
     try:
         yield started

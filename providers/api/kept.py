@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from accounts.models import Call, CallState
+from accounts.models import Call
 from providers import kept
 from providers.models.kept import KeptAnswer, KeptState
 from web.async_views import SiteView
@@ -44,7 +44,7 @@ class KeptAnswerView(SiteView):
         found = kept.find(call, user_id)
         if found is not None and found.state == KeptState.WHOLE:
             return _as_it_was(found)
-        is_open = Call.objects.filter(pk=call, user_id=user_id, state=CallState.OPEN).exists()
+        is_open = Call.objects.open().filter(pk=call, user_id=user_id).exists()
         if is_open or (found is not None and found.state == KeptState.COMING):
             raise AnswerNotReady
         raise AnswerNotKept(_NOTHING if found is None else _WHY_NOT[KeptState(found.state)])

@@ -1,4 +1,4 @@
-"""A provider that is a scripted Addis AI."""
+"""What vendors are here: a scripted Addis AI, and one that records what arrives."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import pytest
 
 from tests.addis_upstream import AddisUpstream
 from tests.gateway import Gateway
+from tests.recorder import Caller, Recorder, a_provider_of_each_type
 from tests.vendors.server import KEY
 
 
@@ -24,3 +25,18 @@ def vendor(gateway: Gateway, staff_token: str, addis: AddisUpstream) -> str:
     made = gateway.call(staff_token, {**body, "gap_timeout": 5.0}, "/api/providers")
     assert made.status_code == 201, made.text
     return name
+
+
+@pytest.fixture(scope="module")
+def recorder() -> Iterator[Recorder]:
+    """A vendor that records what arrives, and answers as it is told to."""
+    server = Recorder().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Recorder) -> Iterator[Caller]:
+    """Somebody who calls providers of each type, all of which are that vendor."""
+    with a_provider_of_each_type(gateway, staff_token, recorder.url):
+        yield Caller(gateway, user_token)

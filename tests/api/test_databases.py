@@ -2,36 +2,13 @@
 
 import os
 import secrets
-from base64 import urlsafe_b64encode
-from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests.conftest import PROVIDER_KEY
 from tests.gateway import Gateway
 from tests.upstream import Upstream
-
-GIVEN = {
-    "SECRET_KEY": secrets.token_urlsafe(50),
-    "GATEWAY_ENCRYPTION_KEYS": urlsafe_b64encode(os.urandom(32)).decode(),
-}
-
-
-@pytest.fixture
-def on_postgresql(tmp_path: Path) -> Iterator[Gateway]:
-    url = os.environ.get("TEST_POSTGRESQL_URL", "")
-    if not url:
-        pytest.skip("needs a PostgreSQL server: TEST_POSTGRESQL_URL=postgresql://…")
-    name = f"gateway_test_{secrets.token_hex(6)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    server = Gateway(tmp_path / "var", DATABASE_URL=f"{url.rpartition('/')[0]}/{name}", **GIVEN).start()
-    yield server
-    server.stop()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.mark.postgresql

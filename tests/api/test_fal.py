@@ -62,13 +62,6 @@ HOSTILE_PATHS = r"""
 
 
 @pytest.fixture(scope="module")
-def recorder() -> Iterator[Recorder]:
-    server = Recorder().start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Recorder) -> Iterator[Caller]:
     """With `0-fal`, whose name makes it the first of its type; its calls go to the recorder instead of to fal."""
     limited = {"allowed_endpoints": ["fal-ai/flux/dev", "fal-ai/fast-*", "*/upscale", "beta-org/**"]}

@@ -25,13 +25,6 @@ QUEUED = {
 
 
 @pytest.fixture(scope="module")
-def recorder() -> Iterator[Recorder]:
-    server = Recorder().start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Recorder) -> Iterator[Caller]:
     with provider(gateway, staff_token, "0-fal", "fal", recorder.url):
         yield Caller(gateway, user_token)

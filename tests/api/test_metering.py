@@ -1,32 +1,17 @@
 """What the ledger has of calls through the pass-through: each vendor's own count, read along from its answer."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from providers.sizes import text_size
 from tests.api import metered, metered_openai
-from tests.gateway import Gateway
-from tests.recorder import JSON, Caller, Recorder, Says, a_provider_of_each_type
+from tests.recorder import JSON, Caller, Recorder, Says
 
 _FORM = [("Content-Type", "multipart/form-data; boundary=b")]
 CASES = {**metered_openai.CASES, **metered.CASES}
 _COLUMNS = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens")
-
-
-@pytest.fixture(scope="module")
-def recorder() -> Iterator[Recorder]:
-    server = Recorder().start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Recorder) -> Iterator[Caller]:
-    with a_provider_of_each_type(gateway, staff_token, recorder.url):
-        yield Caller(gateway, user_token)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from http.client import IncompleteRead
 from typing import Any
 
@@ -10,8 +9,7 @@ import pytest
 
 from tests.api.metered import ADDIS, ANTHROPIC, CANDIDATE, CHAT, GEMINI, sse
 from tests.api.metered_openai import DELTA, MESSAGE, OPENAI, STOP
-from tests.gateway import Gateway
-from tests.recorder import JSON, Caller, Recorder, Says, a_provider_of_each_type
+from tests.recorder import JSON, Caller, Recorder, Says
 
 SSE = [("Content-Type", "text/event-stream")]
 ASKED = json.dumps(CHAT).encode()
@@ -19,19 +17,6 @@ WHOLE = {"model": "m-1", "choices": [{"message": MESSAGE, "finish_reason": "stop
 CLAUDE = {"type": "message", "content": [{"type": "text", "text": "said"}], "model": "m-1", "usage": ANTHROPIC}
 FINISHED = {"candidates": [{**CANDIDATE, "finishReason": "STOP"}], "usageMetadata": GEMINI}
 ADDIS_SAID = {"data": {"response_text": "said", "finish_reason": "stop", "usage_metadata": ADDIS}}
-
-
-@pytest.fixture(scope="module")
-def recorder() -> Iterator[Recorder]:
-    server = Recorder().start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Recorder) -> Iterator[Caller]:
-    with a_provider_of_each_type(gateway, staff_token, recorder.url):
-        yield Caller(gateway, user_token)
 
 
 @pytest.mark.parametrize(

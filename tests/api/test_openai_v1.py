@@ -30,13 +30,6 @@ WITHOUT = b"".join(STREAM).replace(ALONE, b"")
 
 
 @pytest.fixture(scope="module")
-def recorder() -> Iterator[Recorder]:
-    server = Recorder().start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Recorder) -> Iterator[Caller]:
     kinds: dict[str, dict[str, Any]] = {
         "v1": {"default_model": "v1-default"},

@@ -16,13 +16,6 @@ HELLO = b'"messages":[{"role":"user","content":"Hello"}]'
 
 
 @pytest.fixture(scope="module")
-def recorder() -> Iterator[Recorder]:
-    server = Recorder().start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Recorder) -> Iterator[Caller]:
     kinds: list[tuple[str, str, dict[str, Any]]] = [
         ("paths", "openai", {"models": ["paths-one", "paths-org/two"], "default_model": "paths-three"}),

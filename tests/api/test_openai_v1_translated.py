@@ -22,13 +22,6 @@ ARGUMENTS = {"text": "Hello there, you"}
 
 
 @pytest.fixture(scope="module")
-def recorder() -> Iterator[Recorder]:
-    server = Recorder().start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Recorder) -> Iterator[Caller]:
     with ExitStack() as stack:
         for name, kind, url, fields in (

@@ -4,10 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.api.test_databases import on_postgresql
 from tests.gateway import Gateway
-
-__all__ = ["on_postgresql"]
 
 ROWS = "select count(*), sum(input) from accounts_price where source <> ''"
 

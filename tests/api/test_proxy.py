@@ -1,12 +1,10 @@
 """The pass-through, for each vendor: what arrives there, and what comes back, compared with what was sent."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway import Gateway
-from tests.recorder import ARRIVES, CARRIERS, JSON, Caller, Recorder, Says, a_provider_of_each_type, at
+from tests.recorder import ARRIVES, CARRIERS, JSON, Caller, Recorder, Says, at
 from tests.vendors.server import CANARIES
 
 FREE = [vendor for vendor in CARRIERS if vendor != "fal"]
@@ -84,19 +82,6 @@ UNWELCOME = [
 ]
 CREDENTIALS = ["authorization: Token {}", "Authorization: bearer {}", "Authorization: Key {}"]
 CREDENTIALS += ["x-api-key: {}", "X-Goog-Api-Key: {}", "xi-api-key: {}"]
-
-
-@pytest.fixture(scope="module")
-def recorder() -> Iterator[Recorder]:
-    server = Recorder().start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Recorder) -> Iterator[Caller]:
-    with a_provider_of_each_type(gateway, staff_token, recorder.url):
-        yield Caller(gateway, user_token)
 
 
 @pytest.mark.parametrize("vendor", FREE)

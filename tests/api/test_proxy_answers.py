@@ -2,14 +2,12 @@
 
 import http.client
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from tests.gateway import Gateway
-from tests.recorder import CARRIERS, JSON, Caller, Recorder, Says, a_provider_of_each_type, at
+from tests.recorder import CARRIERS, JSON, Caller, Recorder, Says, at
 from tests.vendors.server import KEY, LEAK
 
 _SSE = [("Content-Type", "text/event-stream")]
@@ -21,19 +19,6 @@ KINDS = {
     "document": Says((b'{"text": "\xe1\x88', b'\xb0"}'), headers=JSON),
     "until-the-end": Says((b"ID3\x04", b"\x00" * 50), headers=_AUDIO, framing="close"),
 }
-
-
-@pytest.fixture(scope="module")
-def recorder() -> Iterator[Recorder]:
-    server = Recorder().start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Recorder) -> Iterator[Caller]:
-    with a_provider_of_each_type(gateway, staff_token, recorder.url):
-        yield Caller(gateway, user_token)
 
 
 @pytest.mark.parametrize("vendor", CARRIERS)

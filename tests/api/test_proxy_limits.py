@@ -18,13 +18,6 @@ ESCAPED = "".join(f"\\u{ord(sign):04X}" for sign in KEY)
 
 
 @pytest.fixture(scope="module")
-def recorder() -> Iterator[Recorder]:
-    server = Recorder().start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Recorder) -> Iterator[Caller]:
     with a_provider_of_each_type(gateway, staff_token, recorder.url):
         for kind in ("openai", "gemini", "fal"):

@@ -8,10 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.test_databases import on_postgresql
 from tests.gateway import Gateway
-
-__all__ = ["on_postgresql"]
 
 
 def usage(gateway: Gateway, token: str, **query: str) -> dict[str, Any]:

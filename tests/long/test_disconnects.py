@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.api import test_databases
 from tests.api.test_kept_answers import fetched, left_in_the_middle
 from tests.conftest import temporary_gateway
 from tests.gateway import Gateway
@@ -14,7 +13,6 @@ from tests.leaving import MOMENTS, NOTICE_SECONDS, WAYS, Stage, books, leave, re
 from tests.upstream import Upstream
 
 _CALLS = 20
-on_postgresql = test_databases.on_postgresql
 
 
 def leave_in_every_way(gateway: Gateway, upstream: Upstream) -> None:

@@ -1,6 +1,5 @@
 """With 100,000 users, 300,000 quotas and 2,000,000 calls the gateway is as quick as with none."""
 
-import asyncio
 import re
 import statistics
 import time
@@ -8,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-import aiohttp
 import httpx
 import pytest
 
 from tests.gateway import Gateway
 from tests.ledger_processes import KINDS, scratch
+from tests.loading import calls_made, with_three_quotas
 from tests.long import filling
 from tests.serving import gateway_on, running
 
@@ -23,14 +22,6 @@ _AT_ONCE = 16
 _ROUND_SECONDS = 2.0
 _ROUNDS = 9
 _MOST_MILLISECONDS = 300.0
-_QUOTAS = """
-from accounts.models import Quota, User
-from providers.models import Provider
-Provider.objects.update(config={})  # the demo provider answers without a pause
-user = User.objects.get(username="caller")
-for unit, window in (("requests", "hour"), ("tokens", "day"), ("cost", "month")):
-    Quota.objects.create(user=user, unit=unit, window=window, limit=10**9, allow_unpriced=True)
-"""
 _PASSWORD = """
 from accounts.models import User
 user = User.objects.get(username="admin")
@@ -53,33 +44,13 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_the_throughput_is_the_same(pair: tuple[Gateway, Gateway]) -> None:
-    tokens = [gateway.token("caller") for gateway in pair]
-    for gateway in pair:
-        gateway.manage("shell", "--no-imports", "-c", _QUOTAS)
-    rates: list[list[float]] = [[], []]
+    tokens = [with_three_quotas(gateway, "caller") for gateway in pair]
+    made: list[list[int]] = [[], []]
     for _ in range(_ROUNDS):  # by turns, so that both have the same machine
-        for gateway, token, measured in zip(pair, tokens, rates, strict=True):
-            measured.append(asyncio.run(_calls_per_second(gateway, token)))
-    ratios = [full / empty for empty, full in zip(*rates, strict=True)]
+        for gateway, token, calls in zip(pair, tokens, made, strict=True):
+            calls.append(calls_made([gateway], token, at_once=_AT_ONCE, seconds=_ROUND_SECONDS))
+    ratios = [full / empty for empty, full in zip(*made, strict=True)]
     assert statistics.median(ratios) > 0.9, ratios
-
-
-async def _calls_per_second(gateway: Gateway, token: str) -> float:
-    ends = time.monotonic() + _ROUND_SECONDS
-    calls = 0
-
-    async def one_after_another(session: aiohttp.ClientSession) -> None:
-        nonlocal calls
-        while time.monotonic() < ends:
-            async with session.post(f"{gateway.url}/api/generate", json={"prompt": "x"}) as answer:
-                assert answer.status == 200, await answer.text()
-                await answer.read()
-            calls += 1
-
-    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
-        await asyncio.gather(*(one_after_another(session) for _ in range(_AT_ONCE)))
-    await asyncio.sleep(0)  # in which the sockets are closed
-    return calls / _ROUND_SECONDS
 
 
 @pytest.mark.parametrize("path", ["/api/usage", "/api/usage?user=filled-0", "/api/usage?user=filled-77", "/api/quotas"])

@@ -1,20 +1,17 @@
 """The server under many clients that do not read, do not send or are still there when it stops."""
 
-import os
-import secrets
 import threading
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from tests.gateway import Gateway
+from tests.ledger_processes import Database
 from tests.server.stage import CHAT, GENERATE, Stage, read_all, refused_after
 from tests.server.wire import Probe, Wire
+from tests.serving import gateway_on
 from tests.upstream import Upstream
 
 pytestmark = pytest.mark.long
@@ -83,31 +80,11 @@ def test_five_hundred_half_open_requests(probe: Probe, clients: ExitStack) -> No
     probe.wait_until_idle()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    """Settings for a gateway on a database of its own."""
-    if request.param == "sqlite":
-        yield {}
-        return
-    url = os.environ.get("TEST_POSTGRESQL_URL", "")
-    if not url:
-        pytest.skip("needs a PostgreSQL server: TEST_POSTGRESQL_URL=postgresql://…")
-    name = f"gateway_test_{secrets.token_hex(6)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        yield {
-            "DATABASE_URL": f"{url.rpartition('/')[0]}/{name}",
-            "SECRET_KEY": secrets.token_urlsafe(50),
-            "GATEWAY_ENCRYPTION_KEYS": urlsafe_b64encode(os.urandom(32)).decode(),
-        }
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
 @pytest.mark.parametrize("ends", ["whole", "cut"])
 def test_fifty_streams_when_the_server_stops(
-    tmp_path: Path, upstream: Upstream, clients: ExitStack, database: dict[str, str], ends: str
+    upstream: Upstream, clients: ExitStack, scratch_database: Database, ends: str
 ) -> None:
-    gateway = Gateway(tmp_path / "var", GATEWAY_SHUTDOWN_TIMEOUT=str(GRACE), **database).start()
+    gateway = gateway_on(scratch_database, GATEWAY_SHUTDOWN_TIMEOUT=str(GRACE)).start()
     try:
         stage = Stage(gateway, upstream, clients)
         bodies = [("/v1/chat/completions", CHAT), ("/api/generate", GENERATE)]

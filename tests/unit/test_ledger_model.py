@@ -1,22 +1,12 @@
 """The ledger against its model, some hundred steps of it. All of them run in tests/long."""
 
-from collections.abc import Iterator
-
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.unit.admitting import over
 from tests.unit.ledger_machine import LedgerMachine
 
 
-@pytest.fixture
-def database(transactional_db: None) -> Iterator[None]:
-    yield
-    over()
-
-
-def test_some_steps(database: None) -> None:
+def test_some_steps(ledger_database: None) -> None:
     few = settings(
         max_examples=12,
         stateful_step_count=50,

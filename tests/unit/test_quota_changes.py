@@ -1,6 +1,6 @@
 """What an administrator changes holds at the very next admission."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,13 +9,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from accounts.models import Call, CallState, Counter, Quota, QuotaRevision, Unit, User, Window
-from tests.unit.admitting import Caller, Clock, let_in, limit, opened, over, refused, settle, standing
-
-
-@pytest.fixture
-def caller(transactional_db: None) -> Iterator[Caller]:
-    yield Caller.named("caller")
-    over()
+from tests.unit.admitting import Caller, Clock, let_in, limit, opened, refused, settle, standing
 
 
 def subject_of(caller: Caller, kind: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """A call that runs past what it was given: it gets more where every quota of its own has more, and nothing twice."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from django.db import transaction
@@ -17,23 +16,10 @@ from tests.unit.admitting import (
     extended,
     limit,
     opened,
-    over,
     settle,
     standing,
     written,
 )
-
-
-@pytest.fixture
-def caller(transactional_db: None) -> Iterator[Caller]:
-    yield Caller.named("caller")
-    over()
-
-
-@pytest.fixture
-def clock() -> Iterator[Clock]:
-    with Clock().set_everywhere() as clock:
-        yield clock
 
 
 def test_an_extension(caller: Caller) -> None:

@@ -1,7 +1,6 @@
 """What becomes of a reservation: settled, doubled, lost, or left behind by its window."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -22,7 +21,6 @@ from tests.unit.admitting import (
     let_in,
     limit,
     opened,
-    over,
     refused,
     settle,
     standing,
@@ -30,18 +28,6 @@ from tests.unit.admitting import (
 )
 
 DOLLAR = 10**10  # as bounds give a cost
-
-
-@pytest.fixture
-def caller(transactional_db: None) -> Iterator[Caller]:
-    yield Caller.named("caller")
-    over()
-
-
-@pytest.fixture
-def clock() -> Iterator[Clock]:
-    with Clock().set_everywhere() as clock:
-        yield clock
 
 
 def lose(*holds: Hold) -> int:

@@ -1,6 +1,5 @@
 """Admission against quotas: each unit, several at once, and for whom they hold."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,19 +18,12 @@ from tests.unit.admitting import (
     let_in,
     limit,
     opened,
-    over,
     refused,
     settle,
     standing,
 )
 
 DOLLAR = 10**10  # as bounds give a cost
-
-
-@pytest.fixture
-def caller(transactional_db: None) -> Iterator[Caller]:
-    yield Caller.named("caller")
-    over()
 
 
 def test_requests(caller: Caller) -> None:

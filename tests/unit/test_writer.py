@@ -70,6 +70,21 @@ def test_many_writes_go_into_few_transactions_in_order(table: Table, writer: Gro
     assert max(map(len, table.groups)) == 512
 
 
+def test_what_waits_after_a_pause_of_the_database_is_written_in_groups_and_before_who_comes_then(
+    table: Table, writer: GroupWriter[str, int]
+) -> None:
+    """One statement takes so many parameters only; a group that is too large would be tried for ever."""
+    posted = [f"posted {number:04}" for number in range(1200)]
+    run("DROP TABLE written")
+    for word in posted:
+        writer.post(word)
+    wait_for(lambda: len(table.groups) >= 2)
+    run(CREATE)
+    assert write(writer, "last") == [4]
+    assert rows() == [*posted, "last"]
+    assert max(map(len, table.groups)) <= 513
+
+
 def test_what_is_posted_after_an_answer_comes_after_what_was_answered(
     table: Table, writer: GroupWriter[str, int]
 ) -> None:
