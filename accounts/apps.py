@@ -6,6 +6,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from accounts import revision  # it needs the models
+        from accounts import revision, sign_ins  # these need the models
 
         revision.connect()
+        sign_ins.connect()

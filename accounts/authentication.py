@@ -1,82 +1,131 @@
 """From a request's headers to a Principal: the one way in, for both lanes, DRF and the socket alike.
 
-A token that was found valid is remembered for a few seconds, so that the gateway lane need not ask the database. What
-that could let through is stopped at the admission of the call, which looks at the token again in its own transaction.
+A credential that was found valid is remembered for a few seconds, so that the gateway lane need not ask the database.
+What that could let through is stopped at the admission of the call, which looks at the credential again in its own
+transaction.
 """
 
+import hmac
 import time
 from collections.abc import Mapping
+from typing import Any
 
+from django.contrib.auth import get_user
+from django.http import HttpRequest
+
+from accounts import json_web_tokens as jwts
 from accounts import tokens
+from accounts.credentials import HOW, presented_session, presented_token
 from accounts.errors import NotAuthenticated
-from accounts.models import ApiToken
-from accounts.principal import Principal
+from accounts.models import ApiToken, SignIn, User
+from accounts.principal import CredentialKind, Principal
+from accounts.scopes import Scope, networks
+from accounts.sessions import SIGN_IN, SessionStore
 from storage import reads
 
 _REMEMBERED_SECONDS = 10.0
 _REMEMBERED_MOST = 10_000  # principals
-_SCHEMES = frozenset({"token", "bearer", "key"})  # the last is what fal.ai's clients write
-_VENDOR_HEADERS = ("x-api-key", "x-goog-api-key", "xi-api-key")
-_HOW = "Send `Authorization: Bearer <token>`. `manage.py issue_token USER` makes a token."
 
 _remembered: dict[str, tuple[float, Principal]] = {}
-
-
-def presented_token(headers: Mapping[str, str]) -> str | None:
-    """The credential that the caller sent; the first header present decides, whatever is in it.
-
-    Parameters: headers, with names looked up case-insensitively. Raises NotAuthenticated for an Authorization header
-    of another scheme than Token, Bearer or Key.
-    """
-    authorization = headers.get("authorization")
-    if authorization is not None:
-        scheme, _, token = authorization.strip().partition(" ")
-        if scheme.lower() not in _SCHEMES or not token.strip():
-            raise NotAuthenticated(f"The Authorization header must read `Token <t>` or `Bearer <t>`. {_HOW}")
-        return token.strip()
-    for name in _VENDOR_HEADERS:
-        value = headers.get(name)
-        if value is not None:
-            return value.strip()
-    return None
 
 
 async def authenticate(headers: Mapping[str, str], *, fresh: bool = False) -> Principal | None:
     """Who sent these headers; None when they carry no credential at all.
 
-    `fresh` asks the database even for a token that is remembered: where no admission has the last word.
-    Raises NotAuthenticated when they carry one that is not valid.
+    `fresh` asks the database even for a credential that is remembered: where no admission has the last word.
+    Raises NotAuthenticated when they carry one that is not valid. Whether it may call just this is for
+    web/authentication.py to say.
     """
     token = presented_token(headers)
-    if token is None:
+    session = presented_session(headers) if token is None else None
+    if token is None and session is None:
         return None
-    digest = tokens.digest(token)
+    key = tokens.digest(token) if token is not None else f"session:{tokens.digest(session or '')}"
     now = time.monotonic()
-    remembered = _remembered.get(digest)
+    remembered = _remembered.get(key)
     if remembered is not None and remembered[0] > now and not fresh:
         return remembered[1]
-    if not tokens.is_well_formed(token):
-        raise NotAuthenticated(f"This is not a token of this gateway. {_HOW}")
-    principal = await reads.read(_look_up, digest)
-    if len(_remembered) >= _REMEMBERED_MOST:
-        _remembered.clear()
-    _remembered[digest] = (now + _REMEMBERED_SECONDS, principal)
+    try:
+        principal = await (_of_token(token, key) if token is not None else reads.read(_of_session, session or ""))
+    except NotAuthenticated:
+        forget(key)
+        raise
+    if principal is not None:
+        _remember(key, principal, now)
     return principal
 
 
 def forget(digest: str) -> None:
-    """Makes this process ask the database for that token again."""
+    """Makes this process ask the database for the token with that digest again."""
     _remembered.pop(digest, None)
 
 
 def forget_all() -> None:
-    """Makes this process ask the database for every token again."""
+    """Makes this process ask the database for every credential again."""
     _remembered.clear()
 
 
-def _look_up(digest: str) -> Principal:
-    row = ApiToken.objects.usable().select_related("user").filter(digest=digest).first()
-    if row is None:
-        forget(digest)
-        raise NotAuthenticated(f"This token is unknown or was revoked. {_HOW}")
-    return Principal(user_id=row.user.pk, username=row.user.get_username(), is_staff=row.user.is_staff, token_id=row.pk)
+def _remember(key: str, principal: Principal, now: float) -> None:
+    if len(_remembered) >= _REMEMBERED_MOST:
+        _remembered.clear()
+    good_for = _REMEMBERED_SECONDS
+    if principal.expires_at is not None:
+        good_for = min(good_for, principal.expires_at - time.time())
+    _remembered[key] = (now + good_for, principal)
+
+
+async def _of_token(token: str, digest: str) -> Principal:
+    if jwts.looks_like_one(token):
+        return await reads.read(_of_claims, jwts.verify(token))
+    if not tokens.is_well_formed(token):
+        raise NotAuthenticated(f"This is not a token of this gateway. {HOW}")
+    return await reads.read(_of_api_token, digest)
+
+
+def _of_api_token(digest: str) -> Principal:
+    row = ApiToken.objects.usable().with_secret(digest).select_related("user").first()
+    if row is None or not any(hmac.compare_digest(digest, one) for one in (row.digest, row.previous_digest)):
+        raise NotAuthenticated(f"This token is unknown, has expired or was revoked. {HOW}")
+    end = row.good_until(digest)
+    return _of_row(row, CredentialKind.API, expires_at=end and end.timestamp(), addresses=networks(row.addresses))
+
+
+def _of_row(row: ApiToken, kind: CredentialKind, **more: Any) -> Principal:
+    scopes = (*([row.scope] if row.scope is not None else ()), *more.pop("scopes", ()))
+    return _principal(row.user, kind, token_id=row.pk, generation=row.generation, scopes=scopes, **more)
+
+
+def _principal(user: User, kind: CredentialKind, **more: Any) -> Principal:
+    is_staff = user.is_staff and kind is not CredentialKind.BROWSER and not more.get("scopes")
+    return Principal(user.pk, user.get_username(), is_staff, kind=kind, **more)
+
+
+def _of_claims(claims: Mapping[str, Any]) -> Principal:
+    """Who is behind a JSON Web Token that was verified: by a sign-in, or by an API token that handed it out."""
+    in_browser = claims["token_type"] == jwts.BROWSER
+    kind = CredentialKind.BROWSER if in_browser else CredentialKind.JWT
+    more: dict[str, Any] = {"expires_at": float(claims["exp"])}
+    if in_browser:
+        scope = Scope.of(claims[jwts.PROVIDERS], claims[jwts.MODELS], claims[jwts.ENDPOINTS])
+        more |= {"scopes": (scope,), "origin": claims[jwts.ORIGIN] or None}
+        if (token := claims.get(jwts.TOKEN)) is not None:
+            row = ApiToken.objects.usable().filter(pk=token).select_related("user").first()
+            if row is None:
+                raise NotAuthenticated("The token that handed this pass out has expired or was revoked.")
+            return _of_row(row, kind, **more)
+    sign_in = SignIn.objects.filter(pk=claims.get(jwts.SIGN_IN, 0), ended_at=None, user__is_active=True)
+    found = sign_in.select_related("user").first()
+    if found is None or str(found.user.pk) != str(claims["user_id"]):
+        raise NotAuthenticated("This token's sign-in has ended. Sign in again.")
+    return _principal(found.user, kind, sign_in_id=found.pk, **more)
+
+
+def _of_session(key: str) -> Principal | None:
+    """Whom a session's cookie stands for; None for nobody: it ended, or nobody has signed in with it."""
+    request = HttpRequest()
+    request.session = SessionStore(key)
+    user = get_user(request)
+    sign_in = request.session.get(SIGN_IN)
+    if not isinstance(user, User) or sign_in is None:
+        return None
+    return _principal(user, CredentialKind.SESSION, sign_in_id=sign_in)

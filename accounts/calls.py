@@ -46,7 +46,10 @@ class Bound:
 
 @dataclass(slots=True)
 class Admission:
-    """A call that asks to be let in."""
+    """A call that asks to be let in.
+
+    settings: the revision of the providers that it was routed by; None where nothing was.
+    """
 
     principal: Principal
     request_id: str
@@ -55,6 +58,7 @@ class Admission:
     model: str
     streamed: bool
     bound: Bound = field(default_factory=Bound)
+    settings: int | None = None
 
 
 @dataclass(slots=True)

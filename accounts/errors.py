@@ -2,9 +2,12 @@
 
 AccountsError
 ├── NotAuthenticated     no credential, or one that is not valid (any more)
+├── CredentialChanged    a credential that has changed since it was looked up: look again, and ask again
+├── SettingsChanged      a call that was routed by settings that have changed since
 ├── NotPermitted         a valid caller who may not do this
 ├── QuotaExceeded        a valid caller who has used up what was allotted
-└── QuotaSpent           whose quota was used up while an answer was on its way
+├── QuotaSpent           whose quota was used up while an answer was on its way
+└── TooManyTries         somebody who may be guessing
 """
 
 from dataclasses import dataclass
@@ -22,8 +25,24 @@ class NotAuthenticated(AccountsError):
     """The caller gave no credential, or one that is unknown, revoked or of a disabled user."""
 
 
+class CredentialChanged(AccountsError):
+    """The credential is good still, but not what it was when it was looked up. Nothing was begun."""
+
+
+class SettingsChanged(AccountsError):
+    """What a call was decided by, before it was let in, has changed meanwhile. Nothing was begun; decide again."""
+
+
 class NotPermitted(AccountsError):
     """The caller is known and may not do this."""
+
+
+class TooManyTries(AccountsError):
+    """Whoever it is must wait; what was offered was not looked at. Parameters: retry_after, in seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"There were too many tries. Try again in {retry_after} seconds.")
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)

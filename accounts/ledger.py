@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from accounts import leases, upkeep
+from accounts import last_use, leases, upkeep
 from accounts.calls import (
     Admission,
     AttemptRecord,
@@ -31,9 +31,10 @@ from accounts.closing import StandingCall, close, plain_name, standing_calls
 from accounts.consumption import CONSUMED, Consumption
 from accounts.counters import CounterRow, Counters
 from accounts.deciding import admitted, extended
-from accounts.errors import NotAuthenticated, QuotaExceeded
+from accounts.errors import CredentialChanged, QuotaExceeded, SettingsChanged
 from accounts.models import Call, CallState
-from accounts.rules import REVISION, Caller, Rule, Rules
+from accounts.revocation import standing_of
+from accounts.rules import Caller, Rule, Rules
 from storage.rows import RowInsert, RowUpdate
 from storage.writer import GroupWriter
 
@@ -43,9 +44,10 @@ __all__ = ["Admission", "AttemptRecord", "Bound", "Grant", "Hold", "admit", "ext
 async def admit(admission: Admission) -> Hold:
     """Opens a call and reserves what it may take, or raises why not.
 
-    Raises NotAuthenticated when the token or its user was revoked since it was looked up, QuotaExceeded when a quota
-    has no room for it, StorageUnavailable when the database is away. If the one who waits is cancelled, the call is
-    closed again as soon as it is open.
+    Raises NotAuthenticated when the credential or its user was revoked since it was looked up, CredentialChanged when
+    it must be looked up again, SettingsChanged when the call was decided on by settings that have changed,
+    QuotaExceeded when a quota has no room for it, StorageUnavailable when the database is away. If the one who waits
+    is cancelled, the call is closed again as soon as it is open.
     """
     start()
     hold = Hold(new_call_id(), admission, timezone.now())
@@ -97,6 +99,7 @@ def start() -> None:
     """Begins what goes on beside the calls: the renewal of the lease, and the upkeep. Harmless the second time."""
     leases.keep()
     upkeep.keep()
+    last_use.keep()
 
 
 def stop() -> None:
@@ -104,6 +107,7 @@ def stop() -> None:
     writer.stop()
     leases.end()
     upkeep.end()
+    last_use.end()
 
 
 def _at_reservation(item: Entry) -> Entry | None:
@@ -125,10 +129,10 @@ def _apply(items: Sequence[Entry]) -> Sequence[Exception | None]:
     asking = [item for item in items if not isinstance(item, Settlement)]
     settlements = [item for item in items if isinstance(item, Settlement)]
     with connection.cursor() as cursor:
-        refused, revision = _revoked(cursor, asking)
+        refused, quotas = _not_as_looked_up(cursor, asking)
         if refused:
             asking = [item for item in asking if id(item) not in refused]
-        rules = _rules.of(revision, {_caller(item) for item in asking}) if asking else {}
+        rules = _rules.of(quotas, {_caller(item) for item in asking}) if asking else {}
         closing = {one.call_id for one in settlements}
         calls = standing_calls(cursor, closing | {one.hold.call_id for one in asking if isinstance(one, Extension)})
         asked = {(_caller(item), _asks(item).provider) for item in asking}
@@ -169,6 +173,22 @@ def _let_in(
     return refused
 
 
+def _not_as_looked_up(cursor: CursorWrapper, asking: Sequence[Hold | Extension]) -> tuple[dict[int, Exception], int]:
+    """Which of these rest on what has changed since: the last word on revocation, in the admission's own transaction.
+
+    Also the number of the quotas' revision, which the same queries tell.
+    """
+    standing = standing_of(cursor, {_asks(item).principal for item in asking})
+    refused: dict[int, Exception] = {}
+    for item in asking:
+        error = standing.flaw(_asks(item).principal)
+        if error is None and isinstance(item, Hold) and item.admission.settings not in (None, standing.providers):
+            error = SettingsChanged()
+        if error is not None and not (isinstance(item, Extension) and isinstance(error, CredentialChanged)):
+            refused[id(item)] = error
+    return refused, standing.quotas
+
+
 def _asks(item: Hold | Extension) -> Admission:
     return item.admission if isinstance(item, Hold) else item.hold.admission
 
@@ -178,38 +198,6 @@ def _caller(item: Hold | Extension) -> Caller:
     return principal.user_id, principal.token_id
 
 
-def _revoked(cursor: CursorWrapper, asking: Sequence[Hold | Extension]) -> tuple[dict[int, Exception], int]:
-    """Which of these may not call any more: the last word on revocation, in the admission's own transaction.
-
-    Also the number of the quotas' revision, which the same queries tell.
-    """
-    callers = {id(item): _caller(item) for item in asking}
-    asked = {*callers.values()}
-    tokens = _found(cursor, _USABLE_TOKENS, {token for _, token in asked if token is not None})
-    users = _found(cursor, _USABLE_USERS, {user for user, token in asked if token is None})
-    revoked: dict[int, Exception] = {
-        item: NotAuthenticated("This credential was revoked.")
-        for item, (user, token) in callers.items()
-        if token not in tokens and (token or user not in users)
-    }
-    return revoked, min([*tokens.values(), *users.values()], default=0)
-
-
-def _found(cursor: CursorWrapper, statement: str, keys: set[int]) -> dict[int, int]:
-    if not keys:
-        return {}
-    cursor.execute(f"{statement} ({', '.join(['%s'] * len(keys))})", list(keys))
-    return dict(cursor.fetchall())
-
-
-# As ApiToken.objects.usable(), and active users. Written out: the ORM takes longer to build them than to run them.
-_USABLE_TOKENS = " ".join(
-    [
-        *("SELECT t.id,", REVISION, "FROM accounts_apitoken t JOIN accounts_user u ON u.id = t.user_id"),
-        "WHERE u.is_active AND t.revoked_at IS NULL AND t.id IN",
-    ]
-)
-_USABLE_USERS = " ".join(["SELECT u.id,", REVISION, "FROM accounts_user u WHERE u.is_active AND u.id IN"])
 _insert_calls = RowInsert(
     Call,
     [

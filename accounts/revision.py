@@ -1,16 +1,14 @@
-"""Notices what changes quotas: raises QuotaRevision, and drops the counters that nothing limits any more."""
+"""Notices what changes quotas: raises their revision, and drops the counters that nothing limits any more."""
 
-import time
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 
 from accounts.counters import keep_counters_still
-from accounts.models import Counter, Quota, QuotaRevision, Unit, User
-
-_ROW = 1
+from accounts.models import Counter, Quota, Unit, User
+from storage.revisions import QUOTAS, raise_revision
 
 
 def connect() -> None:
@@ -20,14 +18,6 @@ def connect() -> None:
     post_delete.connect(_quota_deleted, Quota)
     post_save.connect(_user_saved, User)
     m2m_changed.connect(_groups_changed, User.groups.through)
-
-
-def raise_revision() -> None:
-    """Makes every process read the quotas again before it lets another call in."""
-    with transaction.atomic():
-        # The first number is the time, so that a table that was emptied never returns to one that somebody remembers.
-        QuotaRevision.objects.get_or_create(pk=_ROW, defaults={"number": time.time_ns()})
-        QuotaRevision.objects.filter(pk=_ROW).update(number=F("number") + 1)
 
 
 _KEY = ("user_id", "group_id", "token_id", "provider", "unit", "window")
@@ -41,18 +31,18 @@ def _quota_about_to_change(instance: Quota, raw: bool = False, **_: Any) -> None
 
 
 def _quota_changed(**_: Any) -> None:
-    raise_revision()
+    raise_revision(QUOTAS)
 
 
 def _user_saved(created: bool, update_fields: frozenset[str] | None, **_: Any) -> None:
     """Signing in saves a user too, and changes nothing for quotas; neither does a new one, whom nobody remembers."""
     if not created and (update_fields is None or "time_zone" in update_fields):
-        raise_revision()
+        raise_revision(QUOTAS)
 
 
 def _groups_changed(action: str, **_: Any) -> None:
     if action.startswith("post_"):
-        raise_revision()
+        raise_revision(QUOTAS)
 
 
 def _quota_deleted(instance: Quota, **_: Any) -> None:
@@ -62,7 +52,7 @@ def _quota_deleted(instance: Quota, **_: Any) -> None:
 def _let_go(instance: Quota) -> None:
     """A quota that is set again begins at nothing, unless another one has kept its counter running."""
     with transaction.atomic():
-        raise_revision()  # first: so those who delete quotas at the same time do it one after the other
+        raise_revision(QUOTAS)  # first: so those who delete quotas at the same time do it one after the other
         keep_counters_still()
         counted = Q(provider=instance.provider, unit=instance.unit)
         if instance.unit != Unit.CONCURRENCY:  # those are released by the calls that run

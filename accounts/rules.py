@@ -1,7 +1,7 @@
 """Which limits hold for a caller: quotas out of the database, in the form that an admission decides with.
 
 They are read in the ledger's own transaction and remembered until a quota, a membership or a time zone changes: each
-such change raises QuotaRevision in its own transaction, and every admission looks at that number.
+such change raises the revision of quotas in its own transaction, and every admission looks at that number.
 """
 
 from collections import defaultdict
@@ -18,8 +18,6 @@ from accounts.prices import to_units
 from accounts.principal import Principal
 
 _REMEMBERED_MOST = 50_000  # callers
-# The number that rises with each change; 0 before the first. For a column of another query.
-REVISION = "(SELECT COALESCE(MAX(number), 0) FROM accounts_quotarevision)"
 
 Caller = tuple[int, int | None]  # ids of user and token
 

@@ -1,19 +1,24 @@
 """The providers as this process knows them: a snapshot that the gateway lane reads without a query.
 
-A change made in this process shows at once; one made in another, after REFRESH_SECONDS.
+A change made in this process shows at once; one made in another, after REFRESH_SECONDS, or as soon as a call was
+decided on by it: the admission knows the number of the revision.
 """
 
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models.signals import post_delete, post_save
 
 from providers.adapters.registry import TYPES
 from providers.models import Provider, ProviderKey, validate_key
 from providers.types import Endpoint, OnDisconnect, Timeouts
 from storage.errors import SecretUnreadable
+from storage.revisions import PROVIDERS, number_of, raise_revision
 from storage.snapshot import Snapshot
 
 logger = logging.getLogger("gateway.providers")
@@ -21,9 +26,32 @@ logger = logging.getLogger("gateway.providers")
 REFRESH_SECONDS = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """All providers by name, disabled ones too, and the number of their revision when they were read."""
+
+    endpoints: Mapping[str, Endpoint]
+    revision: int
+
+
 async def current() -> Mapping[str, Endpoint]:
     """All providers by name, disabled ones too. Reads the database when the snapshot is old or out of date."""
+    return (await _snapshot.current()).endpoints
+
+
+async def as_known() -> Directory:
+    """The same, with the number that tells whether it is out of date."""
     return await _snapshot.current()
+
+
+def forget() -> None:
+    """Has them read again: they have changed."""
+    _snapshot.forget()
+
+
+def _read() -> Directory:
+    revision = number_of(PROVIDERS)  # first: what changes meanwhile is then read once too often, and not once too few
+    return Directory(MappingProxyType(load()), revision)
 
 
 def load() -> dict[str, Endpoint]:
@@ -80,9 +108,16 @@ def endpoint(provider: Provider) -> Endpoint:
     )
 
 
-_snapshot: Snapshot[Mapping[str, Endpoint]] = Snapshot(lambda: MappingProxyType(load()), REFRESH_SECONDS)
+_snapshot: Snapshot[Directory] = Snapshot(_read, REFRESH_SECONDS)
 
 
 def watch() -> None:
-    """Notices changes of providers and keys that are made in this process."""
+    """Notices changes of providers and keys that are made in this process, and lets the others know."""
+    for model in (Provider, ProviderKey):
+        for signal in (post_save, post_delete):
+            signal.connect(_tell_others, sender=model)
     _snapshot.watch(Provider, ProviderKey)
+
+
+def _tell_others(**_: Any) -> None:
+    raise_revision(PROVIDERS)

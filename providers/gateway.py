@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import reduce
 from operator import add
@@ -18,13 +17,14 @@ from typing import Self
 from accounts import ledger, prices
 from accounts.consumption import Consumption
 from accounts.errors import NotAuthenticated, QuotaSpent
-from accounts.ledger import Admission, AttemptRecord, Hold
+from accounts.ledger import AttemptRecord, Hold
 from accounts.models import CallState
 from accounts.prices import PriceTable
 from accounts.principal import Principal
-from providers import bounds, caller, directory, routing
+from providers import caller
 from providers.adapters.contract import Opened
 from providers.adapters.registry import adapter_for
+from providers.admission import admitted
 from providers.caller import CLIENT_LEFT, Caller
 from providers.completion import Completion, completion
 from providers.errors import (
@@ -35,10 +35,10 @@ from providers.errors import (
     Truncated,
     UpstreamError,
 )
-from providers.execution import Execution, rates_of
+from providers.execution import Execution
 from providers.reservation import Reservation
 from providers.routing import PlannedAttempt
-from providers.types import Chunk, Head, NativeRequest, Wanted
+from providers.types import Chunk, Head, Wanted
 from providers.upstream.client import send
 
 _LAST_READ_SECONDS = 0.25  # how long a finished answer's connection may take to become reusable
@@ -47,18 +47,11 @@ _LAST_READ_SECONDS = 0.25  # how long a finished answer's connection may take to
 async def open_answer(principal: Principal, wanted: Wanted, *, request_id: str, surface: str) -> "Answer":
     """Admits a call and opens its answer, up to the first piece. The caller must close what this returns.
 
-    Raises ProviderError, NotAuthenticated, QuotaExceeded or StorageUnavailable; then nothing is left open.
+    Raises ProviderError, NotAuthenticated, CredentialChanged, NotPermitted, QuotaExceeded or StorageUnavailable; then
+    nothing is left open.
     """
-    plan = routing.route(wanted, await directory.current())
-    if wanted.native is not None and wanted.native.model is None:
-        plan = tuple(_as_asked(planned, wanted.native) for planned in plan)
-    first, waiting = plan[0], caller.current.get() or Caller()
-    table, endpoint = await prices.current(), first.endpoint
-    rates = rates_of(endpoint, [first.model], table, datetime.now(UTC))
-    most = bounds.bound(endpoint, first.model, wanted, rates)
-    hold = await ledger.admit(
-        Admission(principal, request_id, surface, endpoint.name, first.model, streamed=wanted.stream, bound=most)
-    )
+    waiting, table = caller.current.get() or Caller(), await prices.current()
+    plan, hold = await admitted(principal, wanted, table, request_id, surface)
     waiting.admitted(hold)
     answer = Answer(hold, wanted, table, waiting)
     try:
@@ -67,13 +60,6 @@ async def open_answer(principal: Principal, wanted: Wanted, *, request_id: str, 
         await answer.aclose(error)
         raise
     return answer
-
-
-def _as_asked(planned: PlannedAttempt, native: NativeRequest) -> PlannedAttempt:
-    """An attempt at a request that is relayed untouched: the model is what the request says. Raises ModelNotFound."""
-    named = adapter_for(planned.endpoint.type).named_model(native)
-    routing.check_named_model(planned.endpoint, native, named)
-    return replace(planned, model=named)
 
 
 class Answer:

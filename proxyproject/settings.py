@@ -1,10 +1,12 @@
 """Every setting of the project. What varies between installations comes from the environment (proxyproject/env.py)."""
 
 import ipaddress
+from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
 from corsheaders.defaults import default_headers
+from django.utils.crypto import salted_hmac
 
 from proxyproject import env, secret_files
 from proxyproject.databases import database_settings
@@ -53,6 +55,7 @@ GATEWAY_SHUTDOWN_TIMEOUT = env.seconds("GATEWAY_SHUTDOWN_TIMEOUT", 30.0)
 
 INSTALLED_APPS = [
     "proxyproject",
+    "storage",
     "accounts",
     "providers",
     "django.contrib.admin",
@@ -122,6 +125,15 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+
+SESSION_ENGINE = "accounts.sessions"
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": salted_hmac("accounts.json_web_tokens", "", secret=SECRET_KEY, algorithm="sha256").hexdigest(),
+    "ISSUER": "ai-gateway",
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+}
 
 # --- Transport security
 

@@ -75,6 +75,10 @@ class Snapshot(Generic[T]):
         """Has the value read again once the transaction is committed. For changes that send no signals."""
         transaction.on_commit(self._count_change)
 
+    def forget(self) -> None:
+        """Has the value read again: it is out of date."""
+        self._count_change()
+
     def _count_change(self) -> None:
         self._changes += 1
 

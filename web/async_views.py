@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.errors import CredentialChanged
 from accounts.principal import Principal
 from web.authentication import GatewayAuthentication
 
@@ -56,7 +57,11 @@ class GatewayView(SiteView):
             await self._begin(self.request)
             method = (request.method or "").lower()
             handler = getattr(self, method, None) if method in self.http_method_names else None
-            response = await (handler or self._refuse_method)(self.request, *args, **kwargs)
+            try:
+                response = await (handler or self._refuse_method)(self.request, *args, **kwargs)
+            except CredentialChanged:  # since it was looked up; nothing was begun
+                await self._identify(self.request, fresh=True)
+                response = await (handler or self._refuse_method)(self.request, *args, **kwargs)
         except Exception as error:
             response = self.handle_exception(error)
         response = self.finalize_response(self.request, response, *args, **kwargs)
@@ -78,9 +83,12 @@ class GatewayView(SiteView):
         """What DRF's `initial` does, with authentication awaited."""
         self.format_kwarg = None
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
+        await self._identify(request)
+
+    async def _identify(self, request: Request, *, fresh: bool = False) -> None:
         principal = None
         for authenticator in self.get_authenticators():
             if isinstance(authenticator, GatewayAuthentication) and principal is None:
-                principal = await authenticator.aauthenticate(request)
+                principal = await authenticator.aauthenticate(request, fresh=fresh)
         cast(Any, request).user = principal  # a Principal stands where DRF's types know Django's users only
         self.check_permissions(request)

@@ -1,34 +1,83 @@
-"""DRF's shell round accounts.authentication, and the session beside it."""
+"""Who calls, and whether they may call just this: the one guard of both lanes, for plain views and DRF's alike.
+
+It stands where a view learns who calls, so no view that knows its caller has gone round it.
+"""
+
+import copy
+from typing import Any
 
 from asgiref.sync import async_to_sync
-from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from django.http import HttpRequest, QueryDict
+from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
+from accounts import last_use
 from accounts.authentication import authenticate
-from accounts.principal import Principal
+from accounts.errors import NotPermitted
+from accounts.principal import CredentialKind, Principal
+from web.endpoints import endpoint_of
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_NO_CSRF = (
+    "With a session's cookie this needs the header X-CSRFToken, with the token of a page of this server, and no foreign"
+    " Origin. Programs use a token instead."
+)
+
+
+async def caller_of(request: HttpRequest, *, fresh: bool = False) -> Principal | None:
+    """The caller of a request; None for one without a credential.
+
+    Parameters: fresh, to ask the database even for a credential that is remembered. Raises NotAuthenticated for a
+    credential that is not valid, NotPermitted for one that is not good for this.
+    """
+    principal = await authenticate(request.headers, fresh=fresh)
+    if principal is None:
+        return None
+    address = request.META.get("REMOTE_ADDR") or ""
+    _guard(principal, request, address)
+    last_use.note(principal, address)
+    return principal
+
+
+def _guard(principal: Principal, request: HttpRequest, address: str) -> None:
+    if principal.kind is CredentialKind.SESSION and request.method not in _SAFE_METHODS:
+        _check_csrf(request)
+    if not principal.may_come_from(address):
+        raise NotPermitted("This token may not be used from this address. Its owner can change that.")
+    if principal.origin is not None and request.headers.get("origin") != principal.origin:
+        raise NotPermitted("This pass is for pages of another origin. Ask for one that names this page's.")
+    if principal.is_limited and not principal.may_call(endpoint_of(request.resolver_match)):
+        raise NotPermitted("This credential is limited to other endpoints. Use one that is made for this.")
+
+
+def _check_csrf(request: HttpRequest) -> None:
+    """Raises NotPermitted unless the request comes from a page of ours. By the header only: forms are not parsed."""
+    without_form = copy.copy(request)
+    without_form.POST = QueryDict()
+    check = CSRFCheck(_nothing)
+    check.process_request(without_form)
+    if check.process_view(without_form, _nothing, (), {}):
+        raise NotPermitted(_NO_CSRF)
+
+
+def _nothing(*_: Any) -> Any:
+    """The view that a CSRF check stands before, as far as it needs one."""
 
 
 class GatewayAuthentication(BaseAuthentication):
-    """An API token in any of the headers that vendors' SDKs use, else a session cookie with CSRF.
+    """DRF's shell round `caller_of`. `request.user` becomes a Principal.
 
-    `request.user` becomes a Principal. An invalid token is refused even when a session would do: the first
-    credential present decides.
+    An invalid token is refused even when a session would do: the first credential present decides.
     """
 
-    async def aauthenticate(self, request: Request) -> Principal | None:
-        """For the gateway lane. Raises NotAuthenticated for a token that is not valid."""
-        return await authenticate(request.headers)
+    async def aauthenticate(self, request: Request, *, fresh: bool = False) -> Principal | None:
+        """For the gateway lane. Raises as `caller_of` does."""
+        return await caller_of(request._request, fresh=fresh)
 
     def authenticate(self, request: Request) -> tuple[Principal, None] | None:
-        """For the site lane. Raises NotAuthenticated for a token that is not valid, PermissionDenied without CSRF."""
-        principal = async_to_sync(authenticate)(request.headers, fresh=True)
-        if principal is not None:
-            return principal, None
-        found = SessionAuthentication().authenticate(request)
-        if found is None:
-            return None
-        user = found[0]
-        return Principal(user_id=user.pk, username=user.get_username(), is_staff=user.is_staff), None
+        """For the site lane, where no admission has the last word. Raises as `caller_of` does."""
+        principal = async_to_sync(caller_of)(request._request, fresh=True)
+        return None if principal is None else (principal, None)
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -7,10 +7,11 @@ from typing import Any, Concatenate, ParamSpec, cast
 from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase
 
-from accounts.authentication import authenticate
+from accounts.errors import CredentialChanged
 from accounts.principal import Principal
 from web import vendor_errors
 from web.as_sent import sent_headers
+from web.authentication import caller_of
 from web.problems import MethodNotAllowed, NoCredential
 
 P = ParamSpec("P")
@@ -31,12 +32,13 @@ _TELLING_HEADERS = {
 
 
 def vendor_view(
-    wire: str | Callable[[ASGIRequest, Mapping[str, Any]], Awaitable[str]], *methods: str
+    wire: str | Callable[[ASGIRequest, Mapping[str, Any]], Awaitable[str]], *methods: str, fresh: bool = False
 ) -> Callable[[VendorView[P]], View[P]]:
     """Makes a view that knows who calls and whose errors have a vendor's shape.
 
     Parameters: wire, the name of that shape, or what finds it for a request and the view's arguments, which is asked
-    once the caller is known; methods, those that are allowed; where none is given, all that are relayed.
+    once the caller is known; methods, those that are allowed; where none is given, all that are relayed; fresh, for
+    views that open no call, whose admission would have the last word on the credential.
     """
 
     allowed = methods or _ANY_METHOD
@@ -47,14 +49,15 @@ def vendor_view(
             shape = wire if isinstance(wire, str) else ""
             headers = sent_headers(request)
             try:
-                principal = await authenticate(headers)
-                if principal is None:
-                    raise NoCredential
+                principal = _known(await caller_of(request, fresh=fresh))
                 if not isinstance(wire, str):
                     shape = await wire(request, kwargs)
                 if request.method not in allowed:
                     raise MethodNotAllowed(allowed)
-                return await view(request, principal, *args, **kwargs)
+                try:
+                    return await view(request, principal, *args, **kwargs)
+                except CredentialChanged:  # since it was looked up; nothing was begun
+                    return await view(request, _known(await caller_of(request, fresh=True)), *args, **kwargs)
             except Exception as error:
                 return vendor_errors.response_for(error, shape or _telling(headers))
 
@@ -62,6 +65,12 @@ def vendor_view(
         return answer
 
     return decorate
+
+
+def _known(principal: Principal | None) -> Principal:
+    if principal is None:
+        raise NoCredential
+    return principal
 
 
 def _telling(headers: Mapping[str, str]) -> str:

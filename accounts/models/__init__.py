@@ -1,6 +1,7 @@
 from accounts.models.ledger import Attempt, Call, CallState, Lease
 from accounts.models.price import Currency, Price
-from accounts.models.quota import Counter, Quota, QuotaRevision, Unit, Window
+from accounts.models.quota import Counter, Quota, Unit, Window
+from accounts.models.sign_in import Session, SignIn, SignInKind
 from accounts.models.token import ApiToken
 from accounts.models.usage import UsageDay, UsageRollup
 from accounts.models.user import User
@@ -15,7 +16,9 @@ __all__ = [
     "Lease",
     "Price",
     "Quota",
-    "QuotaRevision",
+    "Session",
+    "SignIn",
+    "SignInKind",
     "Unit",
     "UsageDay",
     "UsageRollup",

@@ -134,12 +134,3 @@ class Counter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.provider} {self.unit}/{self.window}"
-
-
-class QuotaRevision(models.Model):
-    """Rises with each change that quotas depend on, so that processes know when what they remember is out of date."""
-
-    number = models.BigIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return str(self.number)

@@ -21,6 +21,8 @@ class User(AbstractUser):
         help_text="Where this person's days and months begin and end, for quotas. Empty: the server's.",
     )
 
+    rights_taken = False  # by the change that is being saved: a new password, or being disabled
+
     @property
     def zone(self) -> str:
         """The name of the time zone that this user's windows are in."""

@@ -101,4 +101,4 @@ async def test_the_count_sees_a_hop(token: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("storage.reads.read", read)
     authentication.forget_all()
     assert (await generate(token, stream=False))[0] == 200
-    assert "_look_up" in read_cold
+    assert "_of_api_token" in read_cold

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 
-from accounts.models import Call, CallState, Counter, Quota, QuotaRevision, Unit, User, Window
+from accounts.models import Call, CallState, Counter, Quota, Unit, User, Window
+from storage.revisions import QUOTAS, number_of
 from tests.unit.admitting import Caller, Clock, let_in, limit, opened, refused, settle, standing
 
 
@@ -101,9 +102,9 @@ def test_a_time_zone(caller: Caller, update_fields: list[str] | None) -> None:
 def test_signing_in_changes_nothing(caller: Caller) -> None:
     limit(1)
     assert let_in(*[caller.asks()] * 2) == 1
-    before = QuotaRevision.objects.get().number
+    before = number_of(QUOTAS)
     caller.user.save(update_fields=["last_login"])
-    assert QuotaRevision.objects.get().number == before
+    assert number_of(QUOTAS) == before
 
 
 @pytest.mark.parametrize("subject", ["everybody", "user", "group", "token"])

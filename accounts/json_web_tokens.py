@@ -1,0 +1,43 @@
+"""JSON Web Tokens (RFC 7519) as the gateway takes them: signed by itself, for a sign-in or for a browser's pass.
+
+simplejwt makes them (accounts/api/auth.py). Verifying one asks no database and no thread, so that it may be done in the
+gateway lane; whether what it stands for has ended meanwhile is looked up where tokens are.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+from django.conf import settings
+
+from accounts.errors import NotAuthenticated
+
+ACCESS, BROWSER = "access", "browser"  # the types that are credentials; a refresh token is none
+# Claims of our own: the ids of the sign-in and of the API token that it was handed out for
+SIGN_IN, TOKEN = "sid", "tid"
+PROVIDERS, MODELS, ENDPOINTS, ORIGIN = "providers", "models", "endpoints", "origin"
+
+_NEEDED = ("exp", "iat", "jti", "token_type", "user_id")
+
+
+def looks_like_one(credential: str) -> bool:
+    """Whether this can only be a JSON Web Token: three parts, the first of which begins a JSON object."""
+    return credential.startswith("eyJ") and credential.count(".") == 2
+
+
+def verify(credential: str) -> Mapping[str, Any]:
+    """Its claims. Raises NotAuthenticated for one that is not ours, altered, expired or none that is a credential.
+
+    The algorithm and the key are ours to choose: what its header says of them is not believed.
+    """
+    settled: Mapping[str, Any] = settings.SIMPLE_JWT
+    key, algorithm, issuer = (settled[name] for name in ("SIGNING_KEY", "ALGORITHM", "ISSUER"))
+    try:
+        claims = jwt.decode(credential, key, algorithms=[algorithm], issuer=issuer, options={"require": [*_NEEDED]})
+    except jwt.ExpiredSignatureError as error:
+        raise NotAuthenticated("This token has expired. POST /api/auth/token/refresh gives another.") from error
+    except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
+        raise NotAuthenticated("This JSON Web Token was not made by this gateway, or not for this.") from error
+    if claims["token_type"] not in {ACCESS, BROWSER}:
+        raise NotAuthenticated("A refresh token is for POST /api/auth/token/refresh only. Send the access token.")
+    return claims

@@ -1,0 +1,63 @@
+"""When credentials were last used, and from where. Noted in memory, and written down now and then for all together."""
+
+import logging
+import os
+import time
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from django.db.models import Model
+
+from accounts.models import ApiToken, SignIn
+from accounts.principal import CredentialKind, Principal
+from storage.periodic import Periodic
+
+logger = logging.getLogger("gateway.upkeep")
+
+_BETWEEN_WRITES = 10.0  # seconds
+
+_noted: dict[tuple[type[Model], int], "_Use"] = {}
+
+
+class _Use(NamedTuple):
+    at: float  # seconds since 1970
+    address: str
+
+
+def note(principal: Principal, address: str) -> None:
+    """A credential was used just now. Costs next to nothing; the database hears of it within seconds."""
+    use = _Use(time.time(), address)
+    if principal.token_id is not None:
+        if principal.kind is CredentialKind.API:  # not what it has handed out
+            _noted[ApiToken, principal.token_id] = use
+    elif principal.sign_in_id is not None:
+        _noted[SignIn, principal.sign_in_id] = use
+
+
+def write_down() -> None:
+    """Writes what was noted. Uses the ORM."""
+    while _noted:
+        (model, key), use = _noted.popitem()
+        at = datetime.fromtimestamp(use.at, UTC)
+        if model is ApiToken:
+            ApiToken.objects.filter(pk=key).update(last_used_at=at, last_used_from=use.address or None)
+        else:
+            SignIn.objects.filter(pk=key).update(last_used_at=at)
+
+
+_keepers: dict[int, Periodic] = {}  # by process id: threads do not come along when a process forks
+
+
+def keep() -> None:
+    """Has this process write down what it notes. Harmless the second time."""
+    process = os.getpid()
+    if process not in _keepers:
+        pause = {"first": _BETWEEN_WRITES, "between": _BETWEEN_WRITES}
+        _keepers[process] = Periodic("last-use", write_down, "The last use of credentials", logger, **pause)
+
+
+def end() -> None:
+    """Writes no more."""
+    keeper = _keepers.pop(os.getpid(), None)
+    if keeper is not None:
+        keeper.end()
