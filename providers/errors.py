@@ -4,6 +4,7 @@ ProviderError
 ├── ProviderNotFound        no provider of that name
 ├── ModelNotFound           no provider serves that model
 ├── ProviderUnavailable     known, but disabled or without a key
+│   └── ProviderWithdrawn   disabled or deleted while it answered
 ├── RequestNotPossible      the request cannot be sent to this provider as it is
 └── UpstreamError           the vendor was asked, or the asking failed
     ├── NotSent             nothing reached the vendor, so asking again is safe
@@ -42,6 +43,15 @@ class ModelNotFound(ProviderError):
 
 class ProviderUnavailable(ProviderError):
     """The provider exists and cannot be used now; the message says why and is safe to show."""
+
+
+class ProviderWithdrawn(ProviderUnavailable):
+    """The provider was disabled or deleted while it answered."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Provider '{name}' was disabled while this answer was on its way. What came so far is counted."
+        )
 
 
 class RequestNotPossible(ProviderError):

@@ -31,11 +31,13 @@ from providers.errors import (
     AnswerTimeout,
     ConnectTimeout,
     ProviderError,
+    ProviderWithdrawn,
     RequestNotPossible,
     Truncated,
     UpstreamError,
 )
 from providers.execution import Execution
+from providers.leash import Leash
 from providers.reservation import Reservation
 from providers.routing import PlannedAttempt
 from providers.types import Chunk, Head, Wanted
@@ -87,6 +89,7 @@ class Answer:
         self._chunks: AsyncIterator[Chunk] | None = None
         self._first: Chunk | None = None
         self._reservation = Reservation(hold, wanted)
+        self._leash = Leash(hold.admission.principal)
         self._failure: BaseException | None = None
         self._closed = False
 
@@ -108,7 +111,7 @@ class Answer:
         for position, planned in enumerate(plan):
             execution = self._begin(planned)
             try:
-                await self._open_attempt(execution)
+                await self._leash.wait(self._open_attempt(execution))
                 return
             except UpstreamError as error:
                 await self._close_upstream()
@@ -118,6 +121,7 @@ class Answer:
 
     def _begin(self, planned: PlannedAttempt) -> Execution:
         self._waiting.asks(planned.endpoint.on_disconnect)
+        self._leash.provider = planned.endpoint.name
         self._execution = Execution(planned, self._wanted, self._prices, self._hold.opened_at, self._reservation.given)
         self.head = self.finish_reason = self._first = self._chunks = None
         return self._execution
@@ -175,7 +179,7 @@ class Answer:
                 if chunk.end:
                     return
                 try:
-                    chunk = await anext(chunks)
+                    chunk = await self._leash.wait(anext(chunks))
                 except StopAsyncIteration:
                     raise Truncated("the answer ended without its end mark") from None
         except BaseException as error:  # a cancel too: it says who has ended this
@@ -221,7 +225,8 @@ class Answer:
             await upstream.__aexit__(None, None, None)
 
     def _settle(self) -> None:
-        execution = self._execution
+        self._leash.let_go()
+        execution, self._failure = self._execution, self._leash.error or self._failure
         state = CallState.DONE if execution is not None and execution.finished else _state_of(self._failure)
         if execution is not None:
             self._attempts.append(execution.record(state, self._failure))
@@ -258,6 +263,7 @@ _STATES: Mapping[type[BaseException], CallState] = {
     RequestNotPossible: CallState.REFUSED,
     QuotaSpent: CallState.QUOTA,
     NotAuthenticated: CallState.REVOKED,
+    ProviderWithdrawn: CallState.REVOKED,
 }
 
 

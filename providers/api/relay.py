@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from accounts.errors import AccountsError
 from providers import directory, sse
 from providers.caller import CLIENT_LEFT
+from providers.errors import ProviderWithdrawn
 from providers.gateway import Answer
 from providers.types import Head
 from web import vendor_errors
@@ -80,10 +81,10 @@ async def _pieces(answer: Answer, head: Head) -> AsyncGenerator[bytes, None]:
                 if chunk.raw:
                     sent = chunk.raw
                     yield sent
-    except (asyncio.CancelledError, AccountsError) as error:
+    except (asyncio.CancelledError, AccountsError, ProviderWithdrawn) as error:
         if CLIENT_LEFT in error.args or not _takes_events(head) or not sent.endswith(_EVENT_ENDS):
             raise  # the connection breaks off, which no client takes for an end
-        yield await _last_event(answer, error if isinstance(error, AccountsError) else ServerStopping())
+        yield await _last_event(answer, error if isinstance(error, Exception) else ServerStopping())
 
 
 def _takes_events(head: Head) -> bool:

@@ -1,0 +1,121 @@
+"""Ends answers that are under way when what they rest on has ended: a credential, its user, a provider.
+
+The next call is refused by its admission. What was admitted before is looked at here, all together and once a second,
+by each process for its own answers; so it does not matter in which process a right was taken away.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from django.db import connection
+
+from accounts.errors import CredentialChanged
+from accounts.principal import Principal
+from accounts.revocation import standing_of
+from providers.errors import ProviderWithdrawn
+from providers.models import Provider
+from storage.periodic import Periodic
+
+T = TypeVar("T")
+
+logger = logging.getLogger("gateway.calls")
+
+_BETWEEN_LOOKS = 1.0  # seconds
+_PATIENCE = 2.0  # seconds for telling the client; one that does not read is told nothing
+
+_running: set["Leash"] = set()
+
+
+class Leash:
+    """What an answer's waiting hangs on, so that it can be ended from another thread.
+
+    Parameters: principal, whose answer it is. `provider` is to be kept up to date by whoever holds the leash.
+    """
+
+    def __init__(self, principal: Principal) -> None:
+        self.principal = principal
+        self.provider = ""
+        self.error: Exception | None = None  # with which it was ended
+        self.begun = time.monotonic()
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[object] | None = None
+        self._waiting: asyncio.Timeout | None = None
+        _running.add(self)
+        _keep_looking()
+
+    async def wait(self, awaitable: Awaitable[T]) -> T:
+        """Waits as `await` does. Raises the error with which the answer was ended, before or meanwhile."""
+        self._task = asyncio.current_task()
+        try:
+            async with asyncio.timeout(None) as self._waiting:
+                if self.error is not None:
+                    self._waiting.reschedule(self._loop.time())
+                return await awaitable
+        except TimeoutError:
+            if self.error is None:
+                raise
+            raise self.error from None
+        finally:
+            self._waiting = None
+
+    def pull(self, error: Exception) -> None:
+        """Ends the answer with an error. To be called from another thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._pull, error)
+        except RuntimeError:  # the loop is closed, and with it the answer
+            self.let_go()
+
+    def let_go(self) -> None:
+        """The answer is over. Harmless the second time."""
+        _running.discard(self)
+
+    def _pull(self, error: Exception) -> None:
+        if self.error is not None or self not in _running:
+            return
+        self.error = error
+        if self._waiting is not None:
+            self._waiting.reschedule(self._loop.time())
+        self._loop.call_later(_PATIENCE, self._tear)
+
+    def _tear(self) -> None:
+        """Cancels what is stuck in sending to a client who does not read."""
+        if self in _running and self._task is not None:
+            self._task.cancel()
+
+
+def look() -> None:
+    """Ends the answers whose right to go on has ended. Uses the ORM."""
+    since = time.monotonic() - _BETWEEN_LOOKS
+    leashes = [leash for leash in tuple(_running) if leash.begun < since and leash.error is None]
+    if not leashes:
+        return
+    with connection.cursor() as cursor:
+        standing = standing_of(cursor, {leash.principal for leash in leashes})
+    enabled = set(Provider.objects.filter(enabled=True).values_list("name", flat=True))
+    for leash in leashes:
+        flaw = standing.flaw(leash.principal)
+        if flaw is not None and not isinstance(flaw, CredentialChanged):
+            leash.pull(flaw)
+        elif leash.provider and leash.provider not in enabled:
+            leash.pull(ProviderWithdrawn(leash.provider))
+
+
+_keepers: dict[int, Periodic] = {}  # by process id: threads do not come along when a process forks
+
+
+def _keep_looking() -> None:
+    process = os.getpid()
+    if process not in _keepers:
+        pause = {"first": _BETWEEN_LOOKS, "between": _BETWEEN_LOOKS}
+        _keepers[process] = Periodic("revocations", look, "The look for what was revoked", logger, **pause)
+
+
+def end() -> None:
+    """Looks no more."""
+    keeper = _keepers.pop(os.getpid(), None)
+    if keeper is not None:
+        keeper.end()
