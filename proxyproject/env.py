@@ -91,6 +91,15 @@ def comma_list(name: str, default: Sequence[str] = ()) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()] if value else list(default)
 
 
+def some_of(name: str, choices: Sequence[str], default: Sequence[str]) -> frozenset[str]:
+    """Some of a few words, separated by commas."""
+    chosen = comma_list(name, default)
+    for one in chosen:
+        if one not in choices:
+            raise ImproperlyConfigured(f"{name} names {one!r}; it may name {', '.join(choices)}, and nothing else.")
+    return frozenset(chosen)
+
+
 def networks(name: str) -> list[Network]:
     """Addresses and networks separated by commas: `10.0.0.1, 192.168.0.0/16, ::1`."""
     try:

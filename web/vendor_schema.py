@@ -40,7 +40,7 @@ def _operation(method: str, path: str, view: Any, parameters: list[str]) -> dict
         "operationId": _operation_id(method, path),
         "summary": summary,
         "tags": ["v1" if path.startswith("/v1/") else "proxy"],
-        "security": [{"token": []}, {"apiKey": []}],
+        "security": [{"token": []}, {"apiKey": []}, {"session": []}],
         "responses": {
             "200": {"description": "As the vendor's own API answers.", "content": {"*/*": {}}},
             "default": {"description": "An error in the vendor's own shape.", "content": {"*/*": {}}},

@@ -41,6 +41,9 @@ class KeptAnswerView(SiteView):
             call = UUID(call_id)
         except ValueError:
             raise AnswerNotKept(_NOTHING) from None
+        calls = Call.objects.filter(pk=call, user_id=user_id)
+        if self.principal.is_limited and not any(self._is_its_own(one) for one in calls):
+            raise AnswerNotKept(_NOTHING)
         found = kept.find(call, user_id)
         if found is not None and found.state == KeptState.WHOLE:
             return _as_it_was(found)
@@ -48,6 +51,10 @@ class KeptAnswerView(SiteView):
         if is_open or (found is not None and found.state == KeptState.COMING):
             raise AnswerNotReady
         raise AnswerNotKept(_NOTHING if found is None else _WHY_NOT[KeptState(found.state)])
+
+    def _is_its_own(self, call: Call) -> bool:
+        """Whether a limited credential may have made a call: with the same token, at a provider that it is good for."""
+        return call.token_id == self.principal.token_id and self.principal.may_see(call.provider)
 
 
 def _as_it_was(answer: KeptAnswer) -> HttpResponse:

@@ -23,7 +23,7 @@ from providers.errors import ModelNotFound
 from providers.fronts.openai_answers import ChatStream, chat_completion
 from providers.fronts.openai_requests import read_chat
 from providers.sizes import Extent, extent
-from providers.types import ByModel, Wanted
+from providers.types import ByModel, Endpoint, Wanted
 from web import request_id
 from web.problems import InvalidRequest, NoSuchPath
 from web.vendor_views import vendor_view
@@ -92,10 +92,11 @@ def _asks(path: str, body: Mapping[str, Any], found: Extent) -> Asks:
     return replace(asks, units={"characters": found.chars})
 
 
-@vendor_view(_SHAPE, "GET")
+@vendor_view(_SHAPE, "GET", fresh=True)
 async def models(request: ASGIRequest, principal: Principal, model: str = "") -> HttpResponseBase:
     """GET /v1/models[/{model}]: what may be asked for, in a shape that OpenAI's and Anthropic's clients both read."""
-    served = {entry["id"]: entry for entry in _models(await directory.current())}
+    known = await directory.current()
+    served = {entry["id"]: entry for entry in _models(known) if _may_use(principal, known, entry)}
     if model:
         if model not in served:
             raise ModelNotFound(model)
@@ -109,6 +110,13 @@ async def models(request: ASGIRequest, principal: Principal, model: str = "") ->
 async def nothing(request: ASGIRequest, principal: Principal, path: str) -> HttpResponseBase:
     """There is nothing at other paths below /v1: always 404."""
     raise NoSuchPath
+
+
+def _may_use(principal: Principal, known: Mapping[str, Endpoint], entry: Mapping[str, Any]) -> bool:
+    """Whether the caller's credential is good for an entry of the list."""
+    provider = known[entry["owned_by"]]
+    model = str(entry["id"]).removeprefix(provider.name).removeprefix("/")
+    return principal.may_use(provider.name, model) if model else principal.may_see(provider.name)
 
 
 def _models(providers: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ class ProviderBase(SiteView):
 
     def row(self, name: str) -> Provider:
         row = self.rows().filter(name=name).first()
-        if row is None:
+        if row is None or not self.principal.may_see(name):
             raise ProviderNotFound(name)
         return row
 
@@ -61,7 +61,7 @@ class ProviderBase(SiteView):
 )
 class ProviderList(ProviderBase):
     def get(self, request: Request) -> Response:
-        return Response(self.shown(*self.rows()))
+        return Response(self.shown(*(row for row in self.rows() if self.principal.may_see(row.name))))
 
     def post(self, request: Request) -> Response:
         serializer = ProviderSerializer(data=request.data)

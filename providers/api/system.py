@@ -13,17 +13,15 @@ from rest_framework.response import Response
 from providers import directory, health
 from storage import reads
 from web.async_views import GatewayView
+from web.public_paths import OpenWhereSet
 from web.shutdown import ServerStopping, shutdown
 
 _started = time.monotonic()
 
 
-class PublicView(GatewayView):
-    authentication_classes = ()
-    permission_classes = ()
+class StatusView(OpenWhereSet, GatewayView):
+    open_path = "/status"
 
-
-class StatusView(PublicView):
     @extend_schema(
         operation_id="status",
         summary="Whether the process is alive",
@@ -33,7 +31,9 @@ class StatusView(PublicView):
         return Response({"status": "ok"})
 
 
-class VersionView(PublicView):
+class VersionView(OpenWhereSet, GatewayView):
+    open_path = "/version"
+
     @extend_schema(
         operation_id="version",
         summary="Which version runs",
@@ -43,7 +43,10 @@ class VersionView(PublicView):
         return Response({"version": settings.GATEWAY_VERSION})
 
 
-class ReadyView(PublicView):
+class ReadyView(GatewayView):
+    authentication_classes = ()  # always: a load balancer that may not ask would take the server for a dead one
+    permission_classes = ()
+
     @extend_schema(
         operation_id="ready",
         summary="Whether calls can be served: 503 without the database, and once the server is stopping",
@@ -56,7 +59,9 @@ class ReadyView(PublicView):
         return Response({"status": "ready"})
 
 
-class HealthView(PublicView):
+class HealthView(OpenWhereSet, GatewayView):
+    open_path = "/health"
+
     @extend_schema(
         operation_id="health",
         summary="How the providers are, found out without paid calls",
