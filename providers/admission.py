@@ -38,22 +38,21 @@ async def _tried(
     principal: Principal, wanted: Wanted, table: PriceTable, request_id: str, surface: str
 ) -> tuple[tuple[PlannedAttempt, ...], Hold]:
     known = await directory.as_known()
-    plan = _permitted(principal, _planned(wanted, known.endpoints))
+    plan = planned(principal, wanted, known.endpoints)
     endpoint, model = plan[0].endpoint, plan[0].model
     most = bounds.bound(endpoint, model, wanted, rates_of(endpoint, [model], table, datetime.now(UTC)))
     asks = Admission(principal, request_id, surface, endpoint.name, model, wanted.stream, most, known.revision)
     return plan, await ledger.admit(asks)
 
 
-def _planned(wanted: Wanted, endpoints: Mapping[str, Endpoint]) -> tuple[PlannedAttempt, ...]:
+def planned(principal: Principal, wanted: Wanted, endpoints: Mapping[str, Endpoint]) -> tuple[PlannedAttempt, ...]:
+    """The attempts that routing allows and the caller's credential is good for.
+
+    Raises what routing.route raises, and NotPermitted when it is good for none.
+    """
     plan = routing.route(wanted, endpoints)
     if wanted.native is not None and wanted.native.model is None:
-        return tuple(_as_asked(planned, wanted.native) for planned in plan)
-    return plan
-
-
-def _permitted(principal: Principal, plan: tuple[PlannedAttempt, ...]) -> tuple[PlannedAttempt, ...]:
-    """What of a plan the caller's credential is good for. Raises NotPermitted when nothing is."""
+        plan = tuple(_as_asked(one, wanted.native) for one in plan)
     permitted = tuple(one for one in plan if principal.may_use(one.endpoint.name, one.model))
     if not permitted:
         named = f" with the model '{plan[0].model}'" if principal.may_see(plan[0].endpoint.name) else ""

@@ -4,7 +4,8 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase
 
 from accounts.principal import Principal
-from providers import directory, gateway, routing
+from providers import directory, gateway
+from providers.admission import planned
 from providers.api.bodies import vendor_object
 from providers.api.front import Front, json_response, named_model, native_request
 from providers.api.relay import relayed_response
@@ -31,7 +32,7 @@ async def messages(request: ASGIRequest, principal: Principal) -> HttpResponseBa
     return await _FRONT.answer(request, principal)
 
 
-@vendor_view(_SHAPE, "POST")
+@vendor_view(_SHAPE, "POST", fresh=True)
 async def count_tokens(request: ASGIRequest, principal: Principal) -> HttpResponseBase:
     """POST /v1/messages/count_tokens: the vendor's own count, or for another vendor's model an estimate.
 
@@ -42,8 +43,8 @@ async def count_tokens(request: ASGIRequest, principal: Principal) -> HttpRespon
     native = native_request(request, _FRONT.wire, f"{_FRONT.path}/count_tokens", model)
     # Counting is free; what it counts is not used.
     wanted = Wanted(ByModel(model), False, 0, 0, native, asks=Asks(messages=0, generates=False))
-    planned = routing.route(wanted, await directory.current())[0]
-    if planned.endpoint.wire != _FRONT.wire:
+    first = planned(principal, wanted, await directory.current())[0]
+    if first.endpoint.wire != _FRONT.wire:
         return json_response({"input_tokens": estimate_tokens(body), "estimated": True})
     answer = await gateway.open_answer(principal, wanted, request_id=request_id.current.get(), surface="count_tokens")
     return await relayed_response(answer)
