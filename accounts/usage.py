@@ -25,6 +25,7 @@ _Range = tuple[datetime | None, datetime | None]  # from the first on, up to and
 
 
 Grouping = Literal["model", "provider", "day", "token", "state"]  # what a breakdown tells apart; a model, with provider
+Cell = Literal["cell"]  # day, provider, model and token at once: what pages and files of many columns are made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +91,16 @@ _OF_DAYS: dict[str, Any] = {
 }
 # As text, by which both databases give the date in UTC. Truncating is a function in Python on SQLite: far slower.
 _DAY_OF_CALL = Substr(Cast("opened_at", CharField()), 1, 10)
-_NAMES: dict[str, tuple[str, ...]] = {"model": ("provider", "model")}
+_NAMES: dict[str, tuple[str, ...]] = {
+    "model": ("provider", "model"),
+    "cell": ("day", "provider", "model", "token"),
+}
 _COLUMNS = {"token": "token_id"}
 
 
 def report(
     user_id: int,
-    grouping: Grouping = "model",
+    grouping: Grouping | Cell = "model",
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Usage:
@@ -109,6 +113,11 @@ def report(
         usage = _read(user_id, grouping, (since, until), rolled)
         if rolled_until() == rolled:  # else calls may have been deleted in between that were just rolled up
             return usage
+
+
+def used_anything(user_id: int) -> bool:
+    """Whether there ever was a call of this user."""
+    return Call.objects.filter(user=user_id).exists() or UsageDay.objects.filter(user=user_id).exists()
 
 
 def currency() -> str:
@@ -131,7 +140,7 @@ def summed_calls(calls: "QuerySet[Call]", names: Sequence[str]) -> Iterator[tupl
     return _summed(calls, names, _OF_CALLS)
 
 
-def _read(user_id: int, grouping: Grouping, asked: _Range, rolled: date) -> Usage:
+def _read(user_id: int, grouping: Grouping | Cell, asked: _Range, rolled: date) -> Usage:
     by_state = grouping == "state"
     names = _NAMES.get(grouping, (grouping,))
     days, ranges = _sources(asked, rolled)

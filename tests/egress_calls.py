@@ -128,7 +128,9 @@ READERS = [
 # Routes that ask no provider anything and take no address.
 OTHERS = {
     *("status", "version", "ready", "models", "model", "v1-nothing", "start", "schema", "docs"),
-    *("usage", "quota", "quota-list", "quota-detail", "kept-answer"),
+    *("usage", "usage-page", "quota", "quota-list", "quota-detail", "kept-answer"),
+    *("jwt", "jwt-refresh", "jwt-revoke", "browser-token", "token-list", "token-detail", "token-rotation"),
+    *("tokens", "tokens-rotate", "tokens-revoke"),
 }
 
 
