@@ -3,9 +3,11 @@
 import json
 import secrets
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from typing import Any
 
 from tests.gateway import Gateway
+from tests.routes import Route
 
 SECRET_HEADERS = {
     "token": "Authorization",
@@ -112,6 +114,7 @@ class Credential:
 
 
 ANONYMOUS = Credential("anonymous", "nothing")
+Rights = tuple[Gateway, list[Credential], dict[str, Any]]  # a server, who calls it, and what belongs to anna
 
 
 def cast(gateway: Gateway) -> tuple[list[Credential], dict[str, Any]]:
@@ -142,3 +145,26 @@ def _credentials(state: str, secret_of: dict[str, Any]) -> list[Credential]:
         value = f"Token {secret_of['token']}" if kind == "token" else secret_of["token"]
         found.append(Credential(state, kind, {header: value}))
     return found
+
+
+class Browser:
+    """One connection over which a request costs little; it keeps no cookies."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._connection = HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def ask(self, route: Route, credential: Credential) -> tuple[int, str, str]:
+        """Status, body and Location."""
+        path = route.path
+        if credential.query:
+            path += ("&" if "?" in path else "?") + credential.query
+        is_form = isinstance(route.body, str)
+        body = route.body if route.body is None or is_form else json.dumps(route.body)
+        kind = "application/x-www-form-urlencoded" if is_form else "application/json"
+        headers = {"Content-Type": kind, **credential.headers}
+        self._connection.request(route.method, path, body, headers)
+        answer = self._connection.getresponse()
+        return answer.status, answer.read().decode(), answer.headers.get("location", "")

@@ -5,8 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.addis_upstream import AddisUpstream
+from tests.conftest import PROVIDER_KEY
 from tests.gateway import Gateway
 from tests.recorder import Caller, Recorder, a_provider_of_each_type
+from tests.rights import Rights, cast
+from tests.serving import fresh, running
+from tests.upstream import Upstream
 from tests.vendors.server import KEY
 
 
@@ -18,13 +22,14 @@ def addis() -> Iterator[AddisUpstream]:
 
 
 @pytest.fixture
-def vendor(gateway: Gateway, staff_token: str, addis: AddisUpstream) -> str:
+def vendor(gateway: Gateway, staff_token: str, addis: AddisUpstream) -> Iterator[str]:
     """The name of an `addis` provider that points at its scripted upstream."""
     name = f"addis{addis.port}"
     body = {"name": name, "type": "addis", "base_url": addis.url, "api_key": KEY, "allow_private_network": True}
     made = gateway.call(staff_token, {**body, "gap_timeout": 5.0}, "/api/providers")
     assert made.status_code == 201, made.text
-    return name
+    yield name
+    gateway.call(staff_token, None, f"/api/providers/{name}", method="DELETE")
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +45,17 @@ def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Record
     """Somebody who calls providers of each type, all of which are that vendor."""
     with a_provider_of_each_type(gateway, staff_token, recorder.url):
         yield Caller(gateway, user_token)
+
+
+@pytest.fixture(scope="session")
+def rights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rights]:
+    """A server with the whole cast of those who might call it, and with what they might call."""
+    gateway, upstream = fresh(tmp_path_factory.mktemp("rights") / "var"), Upstream().start()
+    with running(gateway):
+        staff = gateway.token("maker", staff=True)
+        for name, kind in (("upstream", "openai"), ("an", "anthropic"), ("fa", "fal"), ("el", "elevenlabs")):
+            body = {"name": name, "type": kind, "base_url": upstream.url, "api_key": PROVIDER_KEY}
+            body |= {"allow_private_network": True, "first_byte_timeout": 2, "default_model": "m"}
+            assert gateway.call(staff, body, "/api/providers").status_code == 201
+        yield gateway, *cast(gateway)
+    upstream.stop()

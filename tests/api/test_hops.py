@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 from asgiref.sync import SyncToAsync
+from django.test import Client
+from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts import authentication, ledger
-from accounts.models import ApiToken, User
+from accounts import authentication, ledger, passes
+from accounts.json_web_tokens import SIGN_IN
+from accounts.models import ApiToken, SignIn, User
+from accounts.models.sign_in import expiry
+from accounts.principal import CredentialKind, Principal
 from providers import directory
 from providers.models import Provider, rotate_key
 from providers.upstream.client import close_pools
@@ -18,22 +23,43 @@ from proxyproject.asgi import application
 from storage import reads
 from tests.upstream import Upstream
 
+Headers = list[tuple[bytes, bytes]]
+_KINDS = ["token", "jwt", "pass", "session"]
+_READ_BY = {"token": "_of_api_token", "jwt": "_of_claims", "pass": "_of_claims", "session": "_of_session"}
+
 
 @pytest.fixture
-def token(transactional_db: None, upstream: Upstream) -> Iterator[str]:
+def credentials(transactional_db: None, upstream: Upstream) -> Iterator[dict[str, Headers]]:
+    """What a caller sends, by the kind of it."""
     user = User.objects.create_user("caller")
     Provider.objects.create(name="here", type="echo")
     there = {"type": "openai", "base_url": upstream.url, "default_model": "m", "allow_private_network": True}
     rotate_key(Provider.objects.create(name="there", **there), "sk-for-the-upstream")
-    yield ApiToken.objects.issue(user, "test")[1]
+    sign_in = SignIn.objects.create(user=user, kind="jwt", expires_at=expiry(hours=1))
+    access = AccessToken()
+    access["user_id"], access[SIGN_IN] = str(user.pk), sign_in.pk
+    signed_in = Principal(user.pk, "caller", False, sign_in_id=sign_in.pk, kind=CredentialKind.JWT)
+    browser = Client()
+    browser.force_login(user)
+    cookie = f"sessionid={browser.cookies['sessionid'].value}; csrftoken={'a' * 32}"
+    yield {
+        "token": _bearer(ApiToken.objects.issue(user, "test")[1]),
+        "jwt": _bearer(str(access)),
+        "pass": _bearer(passes.make(signed_in, passes.Asked()).token),
+        "session": [(b"cookie", cookie.encode()), (b"x-csrftoken", b"a" * 32)],
+    }
     ledger.writer.stop()
     authentication.forget_all()
 
 
-async def generate(token: str, *, provider: str = "here", stream: bool) -> tuple[int, bytes]:
+def _bearer(secret: str) -> Headers:
+    return [(b"authorization", f"Bearer {secret}".encode())]
+
+
+async def generate(credential: Headers, *, provider: str = "here", stream: bool) -> tuple[int, bytes]:
     """One call straight into the ASGI application."""
     body = json.dumps({"provider": provider, "prompt": "one two three", "stream": stream}).encode()
-    headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
+    headers = [(b"host", b"localhost"), *credential]
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -58,11 +84,13 @@ async def generate(token: str, *, provider: str = "here", stream: bool) -> tuple
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
 
 
+@pytest.mark.parametrize("kind", _KINDS)
 @pytest.mark.parametrize("provider", ["here", "there"])
 @pytest.mark.parametrize("stream", [False, True])
 async def test_no_hop_and_two_writes_for_the_ledger(
-    token: str, provider: str, stream: bool, monkeypatch: pytest.MonkeyPatch
+    credentials: dict[str, Headers], kind: str, provider: str, stream: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    token = credentials[kind]
     monkeypatch.setattr(directory, "REFRESH_SECONDS", 60.0)
     assert (await generate(token, provider=provider, stream=stream))[0] == 200  # warms the caches
     hops: list[str] = []
@@ -89,8 +117,12 @@ async def test_no_hop_and_two_writes_for_the_ledger(
     assert ledger.writer.taken - handed_over == 10, "an admission and a settlement for each call"
 
 
-async def test_the_count_sees_a_hop(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", _KINDS)
+async def test_a_cold_credential_is_one_hop(
+    credentials: dict[str, Headers], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Cold caches read the database in a thread: if this were not counted, the test above would prove nothing."""
+    assert (await generate(credentials[kind], stream=False))[0] == 200
     read_cold: list[str] = []
     original = reads.read
 
@@ -100,5 +132,5 @@ async def test_the_count_sees_a_hop(token: str, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("storage.reads.read", read)
     authentication.forget_all()
-    assert (await generate(token, stream=False))[0] == 200
-    assert "_of_api_token" in read_cold
+    assert (await generate(credentials[kind], stream=False))[0] == 200
+    assert read_cold == [_READ_BY[kind]]

@@ -1,21 +1,13 @@
 """The matrix of rights: every route of the URLconf by every credential, and nothing is open that ought to be closed."""
 
-import json
 from collections.abc import Iterator
 from contextlib import closing
-from http.client import HTTPConnection
-from pathlib import Path
-from typing import Any
 
 import pytest
 from django.urls import URLResolver, get_resolver
 
-from tests.conftest import PROVIDER_KEY
-from tests.gateway import Gateway
-from tests.rights import ANONYMOUS, Credential, cast
+from tests.rights import ANONYMOUS, Browser, Credential, Rights
 from tests.routes import Route, rows
-from tests.serving import fresh, running
-from tests.upstream import Upstream
 
 _OWN = {"token id": 0, "sign-in id": 0}
 _ADMINS = ("anonymous", "anna", "staff", "super", "disabled", "expired", "revoked")
@@ -45,42 +37,6 @@ def of_admin() -> list[str]:
     return sorted(found)
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, list[Credential], dict[str, Any]]]:
-    directory: Path = tmp_path_factory.mktemp("rights") / "var"
-    gateway, upstream = fresh(directory), Upstream().start()
-    with running(gateway):
-        staff = gateway.token("maker", staff=True)
-        for name, kind in (("upstream", "openai"), ("an", "anthropic"), ("fa", "fal"), ("el", "elevenlabs")):
-            body = {"name": name, "type": kind, "base_url": upstream.url, "api_key": PROVIDER_KEY}
-            body |= {"allow_private_network": True, "first_byte_timeout": 2, "default_model": "m"}
-            assert gateway.call(staff, body, "/api/providers").status_code == 201
-        credentials, own = cast(gateway)
-        yield gateway, credentials, own
-    upstream.stop()
-
-
-class Browser:
-    """One connection over which a request costs little; it keeps no cookies."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self._connection = HTTPConnection("127.0.0.1", gateway.port, timeout=20)
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def ask(self, route: Route, credential: Credential) -> tuple[int, str, str]:
-        """Status, body and Location."""
-        path = route.path
-        if credential.query:
-            path += ("&" if "?" in path else "?") + credential.query
-        body = None if route.body is None else json.dumps(route.body)
-        headers = {"Content-Type": "application/json", **credential.headers}
-        self._connection.request(route.method, path, body, headers)
-        answer = self._connection.getresponse()
-        return answer.status, answer.read().decode(), answer.headers.get("location", "")
-
-
 def _flaw(route: Route, credential: Credential, status: int, body: str, location: str) -> str:
     """What is wrong with an answer; nothing if it is as it should be."""
     said = f"{route.method} {route.path} by {credential}: {status} {location} {body[:150]}"
@@ -100,16 +56,16 @@ def test_every_route_has_its_line() -> None:
 
 
 @pytest.mark.parametrize("pattern", list(rows(_OWN)))
-def test_only_those_who_may(stage: tuple[Gateway, list[Credential], dict[str, Any]], pattern: str) -> None:
-    gateway, credentials, own = stage
+def test_only_those_who_may(rights: Rights, pattern: str) -> None:
+    gateway, credentials, own = rights
     with closing(Browser(gateway)) as browser:
         flaws = [_flaw(route, one, *browser.ask(route, one)) for route in rows(own)[pattern] for one in credentials]
     assert not any(flaws), "\n".join(filter(None, flaws))
 
 
 @pytest.mark.parametrize("path", of_admin())
-def test_the_admin_is_for_administrators(stage: tuple[Gateway, list[Credential], dict[str, Any]], path: str) -> None:
-    gateway, credentials, _ = stage
+def test_the_admin_is_for_administrators(rights: Rights, path: str) -> None:
+    gateway, credentials, _ = rights
     flaws = []
     for one in credentials:
         if one.state in _ADMINS and one.kind in {"session", "token", "jwt", "nothing"}:
@@ -121,8 +77,8 @@ def test_the_admin_is_for_administrators(stage: tuple[Gateway, list[Credential],
     assert not flaws
 
 
-def test_the_socket_is_for_those_who_may_chat(stage: tuple[Gateway, list[Credential], dict[str, Any]]) -> None:
-    gateway, credentials, _ = stage
+def test_the_socket_is_for_those_who_may_chat(rights: Rights) -> None:
+    gateway, credentials, _ = rights
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     upgrade |= {"Sec-WebSocket-Key": "x3JJHMbDL1EzLkh9GBhXDw==", "Origin": gateway.url}
     socket = Route("user", "/ws/chat/", endpoint="chat")
@@ -137,7 +93,7 @@ def test_the_socket_is_for_those_who_may_chat(stage: tuple[Gateway, list[Credent
     assert not flaws
 
 
-def test_there_are_cells_enough(stage: tuple[Gateway, list[Credential], dict[str, Any]]) -> None:
-    _, credentials, own = stage
+def test_there_are_cells_enough(rights: Rights) -> None:
+    _, credentials, own = rights
     assert sum(len(routes) for routes in rows(own).values()) * len(credentials) >= _FEWEST
     assert ANONYMOUS in credentials
