@@ -3,9 +3,14 @@
 import ipaddress
 from collections.abc import Sequence
 
+from accounts.scopes import is_within
 from proxyproject.env import Network
 from proxyproject.request_log import ASGIApplication, Receive, Scope, Send
 
+_SCHEMES = {  # what a proxy says, as each type of scope has it
+    "http": {"http": "http", "https": "https"},
+    "websocket": {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"},
+}
 _PROTO, _FOR = b"x-forwarded-proto", b"x-forwarded-for"
 
 
@@ -30,18 +35,28 @@ class TrustedProxies:
         await self._application(scope, receive, send)
 
     def _is_ours(self, address: str) -> bool:
-        try:
-            ip = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(ip in network for network in self._proxies)
+        return is_within(address, self._proxies)
 
     def _believe(self, scope: Scope) -> None:
         said = {name: value.decode("latin-1") for name, value in scope["headers"] if name in {_PROTO, _FOR}}
-        if said.get(_PROTO) in {"http", "https"}:
-            scope["scheme"] = said[_PROTO]
+        if scheme := _SCHEMES[scope["type"]].get(said.get(_PROTO, "")):
+            scope["scheme"] = scheme
         # The nearest hop comes last. Beyond the first from the end that is no proxy of ours, anybody may have written.
         for hop in reversed([hop.strip() for hop in said.get(_FOR, "").split(",") if hop.strip()]):
-            scope["client"] = [hop, 0]
-            if not self._is_ours(hop):
+            address = _address(hop)
+            if address is None:
                 break
+            scope["client"] = [address, 0]
+            if not self._is_ours(address):
+                break
+
+
+def _address(hop: str) -> str | None:
+    """A hop's address: some proxies write its port too, and brackets round one of IPv6. None for no address."""
+    plain = hop.partition("]")[0].removeprefix("[") if hop.startswith("[") else hop
+    if plain.count(":") == 1:
+        plain = plain.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(plain))
+    except ValueError:
+        return None

@@ -1,6 +1,7 @@
 """What stands round both lanes: the request id, the access log and the recovery from whatever escapes."""
 
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -18,20 +19,22 @@ access_log = logging.getLogger("gateway.access")
 error_log = logging.getLogger("gateway.errors")
 
 _REQUEST_ID = request_id.HEADER.lower().encode()
+_SECRET = re.compile(r"(?<=^/password/reset/)[^/]+/.+")  # with which anybody could set a password
 
 
 class RequestLog:
     """Wraps an ASGI application: gives each request an id, logs one line for it, and turns a crash into an answer.
 
     The line is written when the request was served: `[id] METHOD path status bytes duration`. That is when the response
-    ends or the client leaves; but where the provider's answer is read on without the client, when that is over.
+    ends or the client leaves; but where the provider's answer is read on without the client, when that is over. For a
+    socket, whose method is WS, it is written when its application has ended.
     """
 
     def __init__(self, application: ASGIApplication) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self._application(scope, receive, send)
             return
         scope["root_path"] = ""  # daphne takes it from a header that any client may send
@@ -42,7 +45,7 @@ class RequestLog:
             await self._application(scope, receive, exchange.send)
         except Exception:
             error_log.exception("The request could not be served.")
-            if exchange.status:
+            if not exchange.may_fail:
                 raise  # too late for an answer: the server must break the connection, so that it looks broken
             await exchange.fail()
         finally:
@@ -62,7 +65,7 @@ async def send_problem(problem: problems.Problem, send: Send) -> None:
 class _Exchange:
     """One request and what was sent in answer to it."""
 
-    __slots__ = ("_scope", "_send", "_started", "added", "id", "size", "status")
+    __slots__ = ("_is_socket", "_scope", "_send", "_started", "added", "id", "size", "status")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         offered = next((value for name, value in scope["headers"] if name == _REQUEST_ID), None)
@@ -71,6 +74,7 @@ class _Exchange:
         self.status = 0
         self.size = 0
         self._scope = scope
+        self._is_socket = scope["type"] == "websocket"
         self._send = send
         self._started = time.perf_counter()
 
@@ -81,14 +85,37 @@ class _Exchange:
             message = {**message, "headers": answer_headers.merged(message.get("headers", ()), self.added)}
         elif message["type"] == "http.response.body":
             self.size += len(message.get("body", b""))
+        elif self._is_socket:
+            message = self._noted(message)
         await self._send(message)
 
+    def _noted(self, message: Message) -> Message:
+        kind = message["type"]
+        if kind == "websocket.accept":
+            self.status = 101
+            return {**message, "headers": [*message.get("headers", ()), (_REQUEST_ID, self.id.encode())]}
+        if kind == "websocket.close":
+            self.status = self.status or 403
+        elif kind == "websocket.send":
+            text = message.get("text")
+            self.size += len(message["bytes"] if text is None else text.encode())
+        return message
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether a failure can still be told: in an answer, or in the close frame of a socket that was accepted."""
+        return self.status == (101 if self._is_socket else 0)
+
     async def fail(self) -> None:
-        await send_problem(problems.INTERNAL_ERROR, self.send)
+        if self._is_socket:
+            await self._send({"type": "websocket.close", "code": 1011})
+        else:
+            await send_problem(problems.INTERNAL_ERROR, self.send)
 
     def write_line(self) -> None:
+        method, public = self._scope.get("method", "WS"), _SECRET.sub("***", self._scope["path"])
         # Quoted again, so that no escape in a path can forge a line.
-        method, path = self._scope["method"], quote(self._scope["path"], safe="/:@-._~!$&'()*+,;=")
+        path = quote(public, safe="/:@-._~!$&'()*+,;=")
         milliseconds = (time.perf_counter() - self._started) * 1000
         access_log.info(
             "[%s] %s %s %d %d %.1fms",

@@ -3,7 +3,6 @@
 Names with an underscore that are not defined here are Twisted's (26.10), as is what each of them means.
 """
 
-import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from twisted.web.http import HTTPChannel, Request
 from twisted.web.http_headers import Headers
 
 from proxyproject.server.limits import Limits
+from proxyproject.server.outlet import Outlet
 from web import envelope
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("gateway.server")
 
 _MOST_DIGITS = 18  # of a length; Python itself refuses to read numbers of thousands of digits
-_LOOKS_PER_STALL = 8  # how often a connection that does not take what it is sent is looked at within the limit
 
 
 class GatewayChannel(HTTPChannel):
@@ -29,16 +28,13 @@ class GatewayChannel(HTTPChannel):
 
     factory: "GatewayFactory"
     transport: Any  # a PromptTransport
+    _outlet: Outlet
 
     def __init__(self) -> None:
         self._stock.__init__()
         self._refused = False  # the request's body is too large: it is being answered, and the rest is thrown away
         self._deadline: Any = None
         self._waited_since = 0.0
-        self._flushed: asyncio.Event | None = None
-        self._stall_watch: Any = None
-        self._unsent = 0
-        self._moved_at = 0.0
         self._idle_clock: Any = None
         self._idle_since = 0.0
         self._host: Any = None
@@ -71,19 +67,29 @@ class GatewayChannel(HTTPChannel):
 
     def connectionMade(self) -> None:
         self._stock.connectionMade()
+        self._outlet = Outlet(self.transport, self.limits.stall)
         self.factory.channels.add(self)
         self._expect(self.limits.head)
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
+        self._stop_clocks()
+        self.go_on()  # before the request learns of it: the cancel must find the application, not its send()
+        self._stock.connectionLost(reason)
+
+    def hand_over(self) -> Request:
+        """The connection is a WebSocket from now on, and its end will not be told here. Returns what was asked."""
+        self._stop_clocks()
+        self.factory.channels.discard(self)
+        self.transport.unregisterProducer()
+        request: Request = self.requests[-1]
+        return request
+
+    def _stop_clocks(self) -> None:
         self._expect_nothing()
-        if self._stall_watch is not None:
-            self._stall_watch.cancel()
-            self._stall_watch = None
+        self._outlet.stop_watching()
         if self._idle_clock is not None:
             self._idle_clock.cancel()
             self._idle_clock = None
-        self.go_on()  # before the request learns of it: the cancel must find the application, not its send()
-        self._stock.connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
         """Reads on; whatever comes whole and at once never sees a clock."""
@@ -240,9 +246,7 @@ class GatewayChannel(HTTPChannel):
 
     def go_on(self) -> None:
         """Lets whoever waits for room go on without."""
-        if self._flushed is not None:
-            self._flushed.set()
-            self._flushed = None
+        self._outlet.go_on()
 
     @property
     def is_full(self) -> bool:
@@ -251,32 +255,8 @@ class GatewayChannel(HTTPChannel):
 
     async def room(self) -> None:
         """Waits until the client has taken everything, or is gone."""
-        if self._flushed is None:
-            self._flushed = asyncio.Event()
-        await self._flushed.wait()
+        await self._outlet.room()
 
     def flush(self) -> None:
         """Sends what there is, and keeps an eye on what the client does not take."""
-        if self.transport.flush() and self._stall_watch is None:
-            self._look_again(self.transport.unsent)
-
-    def _look_again(self, unsent: int) -> None:
-        self._unsent, self._moved_at = unsent, time.monotonic()
-        self._watch_stall()
-
-    def _watch_stall(self) -> None:
-        self._stall_watch = self._stock.callLater(self.limits.stall / _LOOKS_PER_STALL, self._look)
-
-    def _look(self) -> None:
-        """Ends a connection that takes nothing at all. One that is slow is let be: it costs no more than its buffer."""
-        self._stall_watch = None
-        unsent = self.transport.unsent
-        if not self.transport.connected or not unsent:
-            return
-        if unsent != self._unsent:
-            self._look_again(unsent)
-        elif time.monotonic() - self._moved_at < self.limits.stall:
-            self._watch_stall()
-        else:
-            logger.info("A client took nothing for %s seconds; its connection was ended.", self.limits.stall)
-            self.transport.abortConnection()  # closing it would wait for what cannot be sent
+        self._outlet.flush()

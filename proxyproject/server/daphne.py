@@ -10,10 +10,12 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory
 from daphne.server import Server, twisted_loop
+from daphne.ws_protocol import WebSocketFactory
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.logger import (
@@ -25,10 +27,11 @@ from twisted.logger import (
 )
 
 from proxyproject.server.drain import drain
-from proxyproject.server.factory import GatewayFactory
+from proxyproject.server.factory import GatewayFactory, SocketFactory
 from proxyproject.server.limits import Limits
 from proxyproject.server.request import GatewayRequest
 from proxyproject.server.transport import PromptTransport
+from proxyproject.server.websocket import GatewaySocket
 from web.shutdown import shutdown
 
 logger = logging.getLogger("gateway.server")
@@ -76,6 +79,14 @@ class GatewayServer(Server):
         # run() makes the stock factory and assigns it here, with no other way to have another.
         self._gateway_factory = GatewayFactory(self)
 
+    @property
+    def ws_factory(self) -> SocketFactory:
+        return self._socket_factory
+
+    @ws_factory.setter
+    def ws_factory(self, _: WebSocketFactory) -> None:
+        self._socket_factory = SocketFactory(self)
+
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT ends it; whatever is signalled after that changes nothing."""
         # What goes wrong inside Twisted's own callbacks would be seen nowhere: daphne sends its log to nowhere.
@@ -106,6 +117,10 @@ class GatewayServer(Server):
         tasks = [details.get("application_instance") for details in self.connections.values()]
         return {task for task in tasks if task is not None and not task.done()}
 
+    def sockets(self) -> list[GatewaySocket]:
+        """The WebSockets whose connection has not ended."""
+        return [each for each in self.connections if isinstance(each, GatewaySocket) and each.transport.connected]
+
     def listen_success(self, port: Any) -> None:
         super().listen_success(port)
         port.transport = PromptTransport
@@ -123,13 +138,21 @@ class GatewayServer(Server):
             task.add_done_callback(lambda done: self._application_ended(protocol, done))
         return queue
 
+    def open_socket(self, socket: GatewaySocket, scope: dict[str, Any]) -> None:
+        """Starts the application of a socket, with a bounded queue where daphne's has no end."""
+        send = partial(self.handle_reply, socket)
+        task = asyncio.ensure_future(self.application(scope=scope, receive=socket.inbox.get, send=send))
+        self.connections[socket] = {"connected": time.time(), "application_instance": task}
+        task.add_done_callback(lambda done: self._application_ended(socket, done))
+
     async def handle_reply(self, protocol: Any, message: Mapping[str, Any]) -> None:
         """Sends a piece of an answer; returns when the client has taken so much that there is room for another."""
         details = self.connections.get(protocol)
         if details is None or "disconnected" in details:
             return
         protocol.handle_reply(message)
-        if message.get("more_body") and isinstance(protocol, GatewayRequest) and protocol.has_had_its_turn():
+        expects_more = message.get("more_body") or message["type"] == "websocket.send"
+        if expects_more and protocol.has_had_its_turn():
             await protocol.give_way()
 
     def protocol_disconnected(self, protocol: Any) -> None:
@@ -151,13 +174,7 @@ class GatewayServer(Server):
         self._call_later(1, self.application_checker)
 
     def timeout_checker(self) -> None:
-        """Lets WebSockets ping; one of them that fails must not keep the others from it."""
-        for protocol in list(self.connections):
-            try:
-                protocol.check_timeouts()
-            except Exception:
-                logger.exception("A connection's time limits could not be looked at.")
-        self._call_later(2, self.timeout_checker)
+        """Nothing: each connection has clocks of its own."""
 
     def _call_later(self, seconds: float, function: Callable[[], None]) -> None:
         clock: Any = reactor  # Twisted makes the module's attributes when it is imported
@@ -175,3 +192,5 @@ class GatewayServer(Server):
             del self.connections[protocol]
         elif isinstance(protocol, GatewayRequest):
             protocol.handle_exception(error)
+        elif isinstance(protocol, GatewaySocket):
+            protocol.handle_exception(asyncio.CancelledError() if task.cancelled() else error)

@@ -1,14 +1,16 @@
-"""Makes the server's channels and knows those that are open."""
+"""Makes the server's channels, and the sockets that some of them become; knows those that are open."""
 
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from daphne.http_protocol import HTTPFactory
+from daphne.ws_protocol import WebSocketFactory
 from twisted.internet.interfaces import IAddress
 from twisted.web.http import Request
 
 from proxyproject.server.channel import GatewayChannel
 from proxyproject.server.request import GatewayRequest
+from proxyproject.server.websocket import GatewaySocket
 
 if TYPE_CHECKING:
     from proxyproject.server.daphne import GatewayServer
@@ -24,7 +26,6 @@ class GatewayFactory(HTTPFactory):
         self.limits = server.limits
         self.is_draining = False
         self.is_cutting = False
-        # Weak, for the channel of a connection that became a WebSocket is never told of its end.
         self.channels: WeakSet[GatewayChannel] = WeakSet()
 
     def buildProtocol(self, address: IAddress | None) -> Any:
@@ -56,3 +57,13 @@ class GatewayFactory(HTTPFactory):
     def is_sending(self) -> bool:
         """Whether any client still has bytes of an answer to take."""
         return any(channel.is_sending for channel in self.channels)
+
+
+class SocketFactory(WebSocketFactory):
+    """Makes the sockets: daphne asks it for one whenever a request would become one."""
+
+    protocol: Any = GatewaySocket
+
+    def __init__(self, gateway: "GatewayServer") -> None:
+        super().__init__(gateway, server="")  # it would say its name and version in each answer
+        self.gateway = gateway

@@ -9,9 +9,8 @@ from twisted.web.http import NO_BODY_CODES
 from twisted.web.http_headers import Headers
 
 from proxyproject.server.channel import GatewayChannel
+from proxyproject.server.outlet import SENDS_PER_TURN
 from web import envelope
-
-_SENDS_PER_TURN = 64  # how many pieces an application may send before others get a turn, even if it waits for nothing
 
 
 class GatewayRequest(WebRequest):
@@ -76,7 +75,7 @@ class GatewayRequest(WebRequest):
     def has_had_its_turn(self) -> bool:
         """Counts a piece that was sent. True: `give_way` must be awaited before the next."""
         self._sends += 1
-        return self._sends % _SENDS_PER_TURN == 0 or self._is_held_up
+        return self._sends % SENDS_PER_TURN == 0 or self._is_held_up
 
     @property
     def _is_held_up(self) -> bool:

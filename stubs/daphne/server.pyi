@@ -4,16 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory
+from daphne.ws_protocol import WebSocketFactory
 from twisted.internet.defer import Deferred
 
 twisted_loop: AbstractEventLoop
 
 class Server:
+    application: Any
     connections: dict[Any, dict[str, Any]]
     @property
     def http_factory(self) -> HTTPFactory: ...
     @http_factory.setter
     def http_factory(self, factory: HTTPFactory) -> None: ...
+    @property
+    def ws_factory(self) -> WebSocketFactory: ...
+    @ws_factory.setter
+    def ws_factory(self, factory: WebSocketFactory) -> None: ...
     def __init__(
         self,
         application: Any,

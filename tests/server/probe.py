@@ -17,6 +17,7 @@ from daphne.server import Server
 from proxyproject.body_limit import BodyLimit
 from proxyproject.server.daphne import GatewayServer
 from proxyproject.server.limits import Limits
+from tests.server.socket_probe import serve_socket, socket_state
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -33,7 +34,9 @@ _state = {"sent": 0, "ended": 0}
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Serves the paths below; any other says hello."""
     path = scope["path"]
-    if path in _STREAMS:
+    if scope["type"] == "websocket":
+        await serve_socket(scope, receive, send)
+    elif path in _STREAMS:
         await _stream(_STREAMS[path](), receive, send)
     elif path in _FAILURES:
         if path == "/no-body":
@@ -50,6 +53,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _body(path: str, receive: Receive) -> bytes:
     if path == "/state":
         return f"{len(_served[0].connections) - 1} {_state['sent']} {_state['ended']}".encode()  # without this request
+    if path == "/sockets":
+        return socket_state()
     if path == "/upload":
         return str(await _size(receive)).encode()
     return bytes(_BIG) if path == "/big" else b"hello"

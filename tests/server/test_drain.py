@@ -23,7 +23,7 @@ def stage(tmp_path: Path, upstream: Upstream, clients: ExitStack) -> Iterator[St
     yield Stage(server, upstream, clients)
     assert server.process is not None
     server.process.kill()
-    server.process.wait(5)
+    server.stop()
 
 
 def test_what_cannot_end_in_time_is_cut_and_says_so(stage: Stage) -> None:

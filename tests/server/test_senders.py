@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -35,20 +36,30 @@ def dripped(wire: Wire, beginning: bytes, drip: bytes) -> Got:
         sender.join()
 
 
-@pytest.mark.parametrize(
-    ("beginning", "drip", "limit", "status"),
-    [
-        (b"", b"", HEAD, 0),
-        (b"GET /hello HTTP/1.1\r\n", b"X-A: b\r\n", HEAD, 408),
-        (b"GET", b"x", HEAD, 408),
-        (UPLOAD, b"x", BODY, 408),
-        (UPLOAD, b"", BODY, 408),
-    ],
-    ids=["silent", "headers", "request-line", "body", "no-body"],
-)
-def test_a_drip_is_ended(probe: Probe, beginning: bytes, drip: bytes, limit: float, status: int) -> None:
-    with Wire(probe.port) as wire:
-        got = dripped(wire, beginning, drip)
+DRIPS = {  # how it begins and goes on, the limit that ends it, and the status that it is told
+    "silent": (b"", b"", HEAD, 0),
+    "headers": (b"GET /hello HTTP/1.1\r\n", b"X-A: b\r\n", HEAD, 408),
+    "request-line": (b"GET", b"x", HEAD, 408),
+    "body": (UPLOAD, b"x", BODY, 408),
+    "no-body": (UPLOAD, b"", BODY, 408),
+}
+
+
+@pytest.fixture(scope="module")
+def drips(probe: Probe) -> dict[str, Got]:
+    """What comes of each, all at once, since they do little but wait."""
+
+    def one(name: str) -> Got:
+        with Wire(probe.port) as wire:
+            return dripped(wire, *DRIPS[name][:2])
+
+    with ThreadPoolExecutor(len(DRIPS)) as clients:
+        return dict(zip(DRIPS, clients.map(one, DRIPS), strict=True))
+
+
+@pytest.mark.parametrize("name", DRIPS)
+def test_a_drip_is_ended(probe: Probe, drips: dict[str, Got], name: str) -> None:
+    (_, _, limit, status), got = DRIPS[name], drips[name]
     assert got.status == status
     assert limit * 0.8 < got.seconds < limit + 1
     if status:
