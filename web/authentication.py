@@ -1,12 +1,14 @@
 """Who calls, and whether they may call just this: the one guard of both lanes, for plain views and DRF's alike.
 
-It stands where a view learns who calls, so no view that knows its caller has gone round it.
+It stands where a view learns who calls, so no view that knows its caller has gone round it; nor has a socket.
 """
 
 import copy
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from asgiref.sync import async_to_sync
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, QueryDict
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
@@ -15,6 +17,7 @@ from accounts import last_use
 from accounts.authentication import authenticate
 from accounts.errors import NotPermitted
 from accounts.principal import CredentialKind, Principal
+from web.as_sent import sent_headers
 from web.endpoints import endpoint_of
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -30,24 +33,40 @@ async def caller_of(request: HttpRequest, *, fresh: bool = False) -> Principal |
     Parameters: fresh, to ask the database even for a credential that is remembered. Raises NotAuthenticated for a
     credential that is not valid, NotPermitted for one that is not good for this.
     """
-    principal = await authenticate(request.headers, fresh=fresh)
+    headers = sent_headers(cast(ASGIRequest, request))  # each request is one: there is no other server
+    principal = await authenticate(headers, fresh=fresh)
     if principal is None:
         return None
-    address = request.META.get("REMOTE_ADDR") or ""
-    _guard(principal, request, address)
-    last_use.note(principal, address)
-    return principal
-
-
-def _guard(principal: Principal, request: HttpRequest, address: str) -> None:
     if principal.kind is CredentialKind.SESSION and request.method not in _SAFE_METHODS:
         _check_csrf(request)
+    endpoint = endpoint_of(request.resolver_match) if principal.is_limited else None
+    return _let_in(principal, headers, request.META.get("REMOTE_ADDR") or "", endpoint)
+
+
+async def caller_of_socket(
+    headers: Mapping[str, str], address: str, endpoint: str, *, fresh: bool = False
+) -> Principal | None:
+    """The caller at a WebSocket; None for one without a credential. Raises as `caller_of` does.
+
+    A session needs no CSRF token here: whose page it is that opened the socket was looked at before.
+
+    Parameters: headers of its handshake, with names in lower case; address, where they came from; endpoint, as in
+    accounts/scopes.py; fresh, to ask the database even for a credential that is remembered.
+    """
+    principal = await authenticate(headers, fresh=fresh)
+    return None if principal is None else _let_in(principal, headers, address, endpoint)
+
+
+def _let_in(principal: Principal, headers: Mapping[str, str], address: str, endpoint: str | None) -> Principal:
+    """The caller, if the credential is good for this. Raises NotPermitted."""
     if not principal.may_come_from(address):
         raise NotPermitted("This token may not be used from this address. Its owner can change that.")
-    if principal.origin is not None and request.headers.get("origin") != principal.origin:
+    if principal.origin is not None and headers.get("origin") != principal.origin:
         raise NotPermitted("This pass is for pages of another origin. Ask for one that names this page's.")
-    if principal.is_limited and not principal.may_call(endpoint_of(request.resolver_match)):
+    if principal.is_limited and not principal.may_call(endpoint):
         raise NotPermitted("This credential is limited to other endpoints. Use one that is made for this.")
+    last_use.note(principal, address)
+    return principal
 
 
 def _check_csrf(request: HttpRequest) -> None:
