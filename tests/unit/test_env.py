@@ -205,3 +205,12 @@ def test_address_from_arguments(monkeypatch: pytest.MonkeyPatch, arguments: list
     monkeypatch.setenv("PORT", "kept")
     env.bind_address_from_arguments(["manage.py", *arguments])
     assert (os.environ["HOST"], os.environ["PORT"]) == (host, port)
+
+
+def test_some_of_takes_what_is_offered_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.some_of(NAME, ("/a", "/b"), ("/a",)) == {"/a"}
+    monkeypatch.setenv(NAME, "/b, /a")
+    assert env.some_of(NAME, ("/a", "/b"), ("/a",)) == {"/a", "/b"}
+    monkeypatch.setenv(NAME, "/a,/api/generate")
+    with pytest.raises(ImproperlyConfigured, match="'/api/generate'; it may name /a, /b"):
+        env.some_of(NAME, ("/a", "/b"), ())
