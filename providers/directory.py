@@ -56,11 +56,11 @@ def _read() -> Directory:
 
 def load() -> dict[str, Endpoint]:
     """Reads all providers from the database. One whose key cannot be decrypted has none, and the log says so."""
-    return {row.name: endpoint(row) for row in Provider.objects.all()}
+    return {row.name: endpoint(row) for row in Provider.objects.prefetch_related("keys")}
 
 
 def _active_secret(provider: Provider) -> str:
-    key = provider.keys.filter(active=True).first()
+    key = next((key for key in provider.keys.all() if key.active), None)  # which may be there already
     if key is not None:
         try:
             return key.secret

@@ -140,7 +140,7 @@ class Stage:
 @contextmanager
 def stage(gateway: Gateway, staff_token: str, token: str) -> Iterator[Stage]:
     """A priced and an unpriced provider of each kind, at an upstream of their own."""
-    gateway.manage("shell", "--no-imports", "-c", _PRICES)
+    gateway.python(_PRICES)
     biller = Biller().start()
     bases = {"openai": f"{biller.url}/v1", "anthropic": biller.url}
     with ExitStack() as stack:

@@ -81,7 +81,7 @@ def set_up(database: Database, upstream: Upstream) -> Iterator[Away]:
         gateway = gateway_on(database, **settings)
         stack.enter_context(running(gateway))
         stage = Stage(gateway, upstream, stack.enter_context(ExitStack()))
-        gateway.manage("shell", "--no-imports", "-c", _LIMITED)
+        gateway.python(_LIMITED)
         yield Away(database, gateway, stage, upstream, link)
 
 

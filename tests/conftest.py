@@ -8,10 +8,20 @@ import pytest
 
 from tests.gateway import Gateway
 from tests.ledger_processes import scratch
-from tests.serving import gateway_on, running
+from tests.sdks.tls import self_signed
+from tests.serving import fresh, gateway_on, running
 from tests.upstream import Upstream
 
 PROVIDER_KEY = "sk-live-canary-4f2a9c77d01e5b36"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The one that clients in this process trust: reading everybody's takes longer than most calls, for each client."""
+    trusted, _ = self_signed(tmp_path_factory.mktemp("trusted"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(trusted))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +54,10 @@ def staff_token(gateway: Gateway) -> str:
 
 @pytest.fixture
 def provider(gateway: Gateway, staff_token: str, upstream: Upstream, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The name of an `openai` provider that points at the scripted upstream, with short time limits."""
+    """The name of an `openai` provider that points at the scripted upstream, with short time limits.
+
+    It is gone after the test: the gateway reads all providers anew after each change of one.
+    """
     name = "p" + str(upstream.port)
     body = {
         "name": name,
@@ -60,6 +73,7 @@ def provider(gateway: Gateway, staff_token: str, upstream: Upstream, request: py
     made = gateway.call(staff_token, body, "/api/providers")
     assert made.status_code == 201, made.text
     yield name
+    gateway.call(staff_token, None, f"/api/providers/{name}", method="DELETE")
 
 
 @pytest.fixture
@@ -73,11 +87,11 @@ def on_postgresql(tmp_path: Path) -> Iterator[Gateway]:
 
 def temporary_gateway(tmp_path: Path, **settings: str) -> Gateway:
     """A gateway of a test's own; the test stops it."""
-    return Gateway(tmp_path / "var", **settings)
+    return fresh(tmp_path / "var", **settings)
 
 
 # Tests with these markers need something that not every machine has.
-_NEEDS = {"postgresql", "redis", "node", "browser", "bench"}
+_NEEDS = {"postgresql", "redis", "node", "browser", "nginx", "bench"}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,7 +21,7 @@ for unit, window in (("requests", "hour"), ("tokens", "day"), ("cost", "month"))
 def with_three_quotas(gateway: Gateway, user: str) -> str:
     """A token of a new user who has three quotas, none of which is ever used up."""
     token = gateway.token(user)
-    gateway.manage("shell", "--no-imports", "-c", _QUOTAS % user)
+    gateway.python(_QUOTAS % user)
     return token
 
 

@@ -43,7 +43,7 @@ print(json.dumps(made))
 def made_users(gateway: Gateway, quotas: Sequence[Sequence[dict[str, Any]]]) -> list[tuple[int, str]]:
     """New users, one for each list of quotas, who have never called: their ids and tokens."""
     script = _MAKE % json.dumps(quotas)
-    return [tuple(pair) for pair in json.loads(gateway.manage("shell", "--no-imports", "-c", script).splitlines()[-1])]
+    return [tuple(pair) for pair in json.loads(gateway.python(script).splitlines()[-1])]
 
 
 def all_at_once(gateways: Sequence[Gateway], token: str, calls: int) -> Counter[int]:

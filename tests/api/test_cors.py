@@ -20,10 +20,15 @@ def open_to_pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def token(open_to_pages: Gateway) -> str:
+    return open_to_pages.token("page")
+
+
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/proxy/demo/x", "/api/generate"])
 @pytest.mark.parametrize(("size", "status"), [(4096, 413), (10, 401)])
-def test_a_refusal_can_be_read(open_to_pages: Gateway, path: str, size: int, status: int) -> None:
-    credential = {"Authorization": f"Bearer {open_to_pages.token('page')}"} if status == 413 else {}
+def test_a_refusal_can_be_read(open_to_pages: Gateway, token: str, path: str, size: int, status: int) -> None:
+    credential = {"Authorization": f"Bearer {token}"} if status == 413 else {}
     body = b"x" * size
     answer = httpx.post(open_to_pages.url + path, content=body, headers={"Origin": PAGE, **credential})
     assert (answer.status_code, answer.headers.get("access-control-allow-origin")) == (status, PAGE)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.api.cases import CASES, Case
-from tests.conftest import PROVIDER_KEY
+from tests.conftest import PROVIDER_KEY, temporary_gateway
 from tests.gateway import Gateway, free_port
 from tests.upstream import LEAK, Upstream
 
@@ -17,7 +17,7 @@ from tests.upstream import LEAK, Upstream
 @pytest.fixture(scope="module")
 def small_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that takes bodies of one megabyte only."""
-    server = Gateway(tmp_path_factory.mktemp("errors") / "var", GATEWAY_MAX_BODY_BYTES="1000000").start()
+    server = temporary_gateway(tmp_path_factory.mktemp("errors"), GATEWAY_MAX_BODY_BYTES="1000000").start()
     yield server
     server.stop()
 
@@ -54,7 +54,7 @@ def headers(small_gateway: Gateway, scripted: Upstream) -> dict[str, dict[str, s
         "[t.revoke() for t in ApiToken.objects.filter(user__username='revoked')]; "
         "User.objects.filter(username='disabled').update(is_active=False)"
     )
-    small_gateway.manage("shell", "--no-imports", "-c", take_away)
+    small_gateway.python(take_away)
     sent = {who: {"Authorization": f"Bearer {token}"} for who, token in tokens.items()}
     wrong = tokens["user"][:-7] + ("a" if tokens["user"][-7] != "a" else "b") + tokens["user"][-6:]
     return sent | {

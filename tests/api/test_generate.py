@@ -154,6 +154,7 @@ def settled_calls(gateway: Gateway, provider: str, count: int) -> list[tuple[Any
         if len(rows) == count and all(row[0] != "open" for row in rows):
             return rows
         assert time.monotonic() < deadline, rows
+        time.sleep(0.02)
 
 
 def test_a_client_that_leaves_ends_the_upstream_call(

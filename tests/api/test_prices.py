@@ -1,7 +1,5 @@
 """The price table of a gateway: there from the first start on, and the same on both databases."""
 
-from decimal import Decimal
-
 import pytest
 
 from tests.gateway import Gateway
@@ -20,7 +18,7 @@ def test_a_first_start_fills_the_table(gateway: Gateway) -> None:
 def test_prices_in_another_currency_on_postgresql(on_postgresql: Gateway) -> None:
     number, before = on_postgresql.rows(ROWS)[0]
     euro = "from accounts.models import Currency; Currency.objects.create(code='EUR', per_usd='0.5')"
-    on_postgresql.manage("shell", "--no-imports", "-c", euro)
+    on_postgresql.python(euro)
     told = on_postgresql.manage("sync_prices")
     assert told == f"Prices: 0 added, {number - 1} changed, 0 removed, 1 left alone.\n", "what is free stays so"
-    assert on_postgresql.rows(ROWS) == [(number, str(Decimal(before) / 2))]
+    assert on_postgresql.rows(ROWS) == [(number, before / 2)]

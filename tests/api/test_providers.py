@@ -131,7 +131,7 @@ def test_a_revoked_token_writes_nothing_any_more(gateway: Gateway, provider: str
     path = f"/api/providers/{provider}"
     assert ask(gateway, token, "PATCH", path, {"description": "before"}).status_code == 200
     disable = "from accounts.models import User; User.objects.filter(username='leaver').update(is_active=False)"
-    gateway.manage("shell", "--no-imports", "-c", disable)
+    gateway.python(disable)
     assert ask(gateway, token, "PATCH", path, {"description": "after"}).status_code == 401
 
 

@@ -107,7 +107,7 @@ def test_it_ends_when_its_token_is_revoked(
     recorder.says(Says([head, *[piece] * 40], headers=_EVENTS, framing="chunked", pause=2))
     with caller.open("POST", f"/proxy/run-{kind}/{path}", JSON, body_of("x")) as answer:
         assert answer.some()
-        gateway.manage("shell", "--no-imports", "-c", _REVOKE.format(user))
+        gateway.python(_REVOKE.format(user))
         recorder.go_on.set()
         error = last_error(answer.rest())
         assert "revoked" in error["message"]

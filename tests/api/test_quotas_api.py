@@ -38,7 +38,7 @@ class Person:
 
 @pytest.fixture(scope="module")
 def people(gateway: Gateway) -> Iterator[Person]:
-    made = gateway.manage("shell", "--no-imports", "-c", _MAKE.format(names=[f"person{i}" for i in range(9)]))
+    made = gateway.python(_MAKE.format(names=[f"person{i}" for i in range(9)]))
     return (Person(name, int(key), token) for name, key, token in map(str.split, made.splitlines()))
 
 

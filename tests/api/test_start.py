@@ -12,7 +12,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import temporary_gateway
 from tests.gateway import ROOT, Gateway, free_port
 
 
@@ -30,7 +29,7 @@ def seconds_to_status(server: Gateway) -> float:
 
 
 def test_first_and_second_start(tmp_path: Path) -> None:
-    server = temporary_gateway(tmp_path)
+    server = Gateway(tmp_path / "var")
     try:
         first = seconds_to_status(server)
         told = server.log()

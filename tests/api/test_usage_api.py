@@ -117,7 +117,7 @@ RANGES: list[dict[str, str]] = [
 def test_quotas_usage_and_upkeep_on_postgresql(on_postgresql: Gateway) -> None:
     gateway = on_postgresql
     token, staff = gateway.token("spender"), gateway.token("staff", staff=True)
-    gateway.manage("shell", "--no-imports", "-c", SPENT)
+    gateway.python(SPENT)
     before = [usage(gateway, token, **one) for one in RANGES]
     totals = before[0]["totals"]
     assert (totals["calls"], totals["total_tokens"], totals["cached_tokens"]) == (80, 1200, 160)

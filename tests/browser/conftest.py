@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.gateway import Gateway
 
@@ -52,21 +52,28 @@ class Person:
         self.go("/admin/")
         self.page.get_by_label("Username").fill(username)
         self.page.get_by_label("Password").fill(password)
-        self.press("Log in")
+        self.press("Sign in")
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """A new browser for each test: a second event loop in this thread must not outlive one."""
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One for all the tests here, and no longer: while it runs, no test in this thread can have a loop of its own."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium in PATH")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
-        page = browser.new_page()
+        running = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of somebody's who was never here before: cookies and storage are each test's own."""
+    with browser.new_context() as context:
+        page = context.new_page()
         page.set_default_timeout(15_000)
         yield page
-        browser.close()
 
 
 @pytest.fixture
@@ -74,7 +81,7 @@ def admin(page: Page, gateway: Gateway) -> Person:
     """A superuser, signed in to the admin."""
     username, password = f"admin-{secrets.token_hex(4)}", secrets.token_urlsafe(12)
     script = "from accounts.models import User; User.objects.create_superuser({!r}, password={!r})"
-    gateway.manage("shell", "--no-imports", "-c", script.format(username, password))
+    gateway.python(script.format(username, password))
     person = Person(page, gateway.url)
     person.sign_in(username, password)
     return person

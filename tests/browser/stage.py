@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.site import Site
 from tests.gateway import Gateway
+from tests.serving import fresh
 from tests.vendors import fal
 from tests.vendors.anthropic import Anthropic
 from tests.vendors.elevenlabs import ElevenLabs
@@ -62,7 +63,7 @@ class Stage:
 def open_stage(folder: Path) -> Iterator[Stage]:
     """Everything running, with one provider for each vendor, and one that has a key which its vendor refuses."""
     site, stranger = Site().start(), Site().start()
-    gateway = Gateway(folder / "var", CORS_ALLOWED_ORIGINS=site.url).start()
+    gateway = fresh(folder / "var", CORS_ALLOWED_ORIGINS=site.url).start()
     vendors = FalAndStorage(queued=True, storage=site.url), Anthropic(), ElevenLabs(), OpenAI()
     stage = Stage(gateway, gateway.token("page"), site, stranger, *vendors)
     staff = gateway.token("staff", staff=True)

@@ -129,7 +129,7 @@ def test_killed_in_mid_work(scratch_database: Database, upstream: Upstream) -> N
     streams: set[str] = set()
     with ExitStack() as clients, running(gateway):
         stage = Stage(gateway, upstream, clients)
-        gateway.manage("shell", "--no-imports", "-c", _LIMITED)
+        gateway.python(_LIMITED)
         for _ in range(_ROUNDS):
             streams |= _kill_in_mid_work(stage)
             killed = time.monotonic()

@@ -89,7 +89,7 @@ def _milliseconds(ask: Any) -> float:
 def signed_in(gateway: Gateway) -> httpx.Client:
     """A browser's session of an administrator."""
     password = "a-long-password-for-the-test"
-    gateway.manage("shell", "--no-imports", "-c", _PASSWORD % password)
+    gateway.python(_PASSWORD % password)
     client = httpx.Client(base_url=gateway.url, follow_redirects=True, timeout=30)
     page = client.get("/admin/login/")
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)

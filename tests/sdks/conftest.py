@@ -50,8 +50,10 @@ def fal_vendor() -> Iterator[Fal]:
 
 
 @pytest.fixture
-def make_provider(gateway: Gateway, staff_token: str) -> MakeProvider:
-    """Makes a provider of a type that points at a scripted vendor; returns its name."""
+def make_provider(gateway: Gateway, staff_token: str) -> Iterator[MakeProvider]:
+    """Makes providers of a type that point at a scripted vendor, by name; they are gone after the test."""
+
+    made_ones: list[str] = []
 
     def make(kind: str, vendor: Vendor) -> str:
         name = f"{kind}{vendor.port}"
@@ -66,9 +68,12 @@ def make_provider(gateway: Gateway, staff_token: str) -> MakeProvider:
         }
         made = gateway.call(staff_token, body, "/api/providers")
         assert made.status_code == 201, made.text
+        made_ones.append(name)
         return name
 
-    return make
+    yield make
+    for name in made_ones:
+        gateway.call(staff_token, None, f"/api/providers/{name}", method="DELETE")
 
 
 def _way(request: pytest.FixtureRequest, kind: str, vendor: Vendor, front: str) -> Way:

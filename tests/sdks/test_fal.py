@@ -15,6 +15,7 @@ import pytest
 from tests.gateway import ROOT, Gateway
 from tests.sdks.tls import Terminator, self_signed
 from tests.sdks.ways import Way, check_what_arrived
+from tests.serving import fresh
 from tests.vendors import fal as vendor
 from tests.vendors.fal import Fal
 from tests.vendors.server import KEY, Vendor
@@ -59,7 +60,7 @@ class Program:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that believes who stands in front of it that callers came by https."""
-    server = Gateway(tmp_path_factory.mktemp("secure") / "var", TRUSTED_PROXIES="127.0.0.1").start()
+    server = fresh(tmp_path_factory.mktemp("secure") / "var", TRUSTED_PROXIES="127.0.0.1").start()
     yield server
     server.stop()
 

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from functools import partial
 
 import httpx
@@ -22,6 +22,9 @@ HEAD_ONLY: Answer = [HEAD]
 DRIBBLE: Answer = [HEAD] + [b".", 0.05] * 100
 LATE: Answer = [0.5, http()]
 SLOW: Answer = [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"] + [b".", 0.06] * 10
+
+Cases = Mapping[str, tuple[Answer, Timeouts | None]]
+Found = Mapping[str, BaseException | None]  # what was wrong with each case
 
 
 @pytest.fixture
@@ -50,27 +53,45 @@ async def seconds_until(error: type[Exception], waiting: Callable[[], Awaitable[
     return time.monotonic() - started
 
 
-@pytest.mark.parametrize(
-    ("answer", "timeouts"),
-    [
-        pytest.param(SILENT, Timeouts(first_byte=LIMIT, gap=2.0), id="first-byte-shorter-than-gap"),
-        pytest.param(SILENT, Timeouts(first_byte=LIMIT, gap=0.05), id="first-byte-longer-than-gap"),
-        pytest.param(SILENT, Timeouts(first_byte=LIMIT, gap=None), id="first-byte-alone"),
-        pytest.param([b"HTTP/1.1 2"], Timeouts(first_byte=LIMIT, gap=2.0), id="first-byte-half-a-head"),
-        pytest.param(HEAD_ONLY, Timeouts(first_byte=2.0, gap=LIMIT), id="gap-shorter-than-first-byte"),
-        pytest.param(HEAD_ONLY, Timeouts(first_byte=0.1, gap=LIMIT), id="gap-longer-than-first-byte"),
-        pytest.param(HEAD_ONLY, Timeouts(first_byte=None, gap=LIMIT), id="gap-alone"),
-        pytest.param([HEAD, b"x"], Timeouts(first_byte=2.0, gap=LIMIT), id="gap-after-a-piece"),
-        pytest.param(SILENT, Timeouts(first_byte=2.0, gap=2.0, total=LIMIT), id="total-before-the-head"),
-        pytest.param(SILENT, Timeouts(first_byte=None, gap=None, total=LIMIT), id="total-alone"),
-        pytest.param(HEAD_ONLY, Timeouts(first_byte=2.0, gap=2.0, total=LIMIT), id="total-before-the-body"),
-        pytest.param(DRIBBLE, Timeouts(first_byte=0.2, gap=0.2, total=LIMIT), id="total-of-a-body-that-goes-on"),
-        pytest.param(DRIBBLE, Timeouts(first_byte=None, gap=None, total=LIMIT), id="total-alone-of-a-body"),
-        pytest.param(SILENT, Timeouts(first_byte=LIMIT, gap=2.0, total=2.0), id="total-later-than-first-byte"),
-        pytest.param(HEAD_ONLY, Timeouts(first_byte=2.0, gap=LIMIT, total=2.0), id="total-later-than-gap"),
-    ],
-)
-async def test_the_limit_that_is_reached_first(transport: AiohttpTransport, answer: Answer, timeouts: Timeouts) -> None:
+def side_by_side(run: Callable[[AiohttpTransport, Answer, Timeouts | None], Awaitable[None]], cases: Cases) -> Found:
+    """Runs all cases at once, since they do nothing but wait, each with a transport of its own; tells what failed."""
+
+    async def one(place: int, answer: Answer, timeouts: Timeouts | None) -> None:
+        await asyncio.sleep(place * 0.02)  # so that not all connect in the same moment
+        transport = AiohttpTransport(private_network=True)
+        try:
+            await run(transport, answer, timeouts)
+        finally:
+            await transport.aclose()
+
+    async def all_of_them() -> list[BaseException | None]:
+        return await asyncio.gather(
+            *(one(place, *case) for place, case in enumerate(cases.values())), return_exceptions=True
+        )
+
+    return dict(zip(cases, asyncio.run(all_of_them()), strict=True))
+
+
+CUT: Cases = {
+    "first-byte-shorter-than-gap": (SILENT, Timeouts(first_byte=LIMIT, gap=2.0)),
+    "first-byte-longer-than-gap": (SILENT, Timeouts(first_byte=LIMIT, gap=0.05)),
+    "first-byte-alone": (SILENT, Timeouts(first_byte=LIMIT, gap=None)),
+    "first-byte-half-a-head": ([b"HTTP/1.1 2"], Timeouts(first_byte=LIMIT, gap=2.0)),
+    "gap-shorter-than-first-byte": (HEAD_ONLY, Timeouts(first_byte=2.0, gap=LIMIT)),
+    "gap-longer-than-first-byte": (HEAD_ONLY, Timeouts(first_byte=0.1, gap=LIMIT)),
+    "gap-alone": (HEAD_ONLY, Timeouts(first_byte=None, gap=LIMIT)),
+    "gap-after-a-piece": ([HEAD, b"x"], Timeouts(first_byte=2.0, gap=LIMIT)),
+    "total-before-the-head": (SILENT, Timeouts(first_byte=2.0, gap=2.0, total=LIMIT)),
+    "total-alone": (SILENT, Timeouts(first_byte=None, gap=None, total=LIMIT)),
+    "total-before-the-body": (HEAD_ONLY, Timeouts(first_byte=2.0, gap=2.0, total=LIMIT)),
+    "total-of-a-body-that-goes-on": (DRIBBLE, Timeouts(first_byte=0.2, gap=0.2, total=LIMIT)),
+    "total-alone-of-a-body": (DRIBBLE, Timeouts(first_byte=None, gap=None, total=LIMIT)),
+    "total-later-than-first-byte": (SILENT, Timeouts(first_byte=LIMIT, gap=2.0, total=2.0)),
+    "total-later-than-gap": (HEAD_ONLY, Timeouts(first_byte=2.0, gap=LIMIT, total=2.0)),
+}
+
+
+async def is_cut(transport: AiohttpTransport, answer: Answer, timeouts: Timeouts | None) -> None:
     async with serving(answer) as server:
         waited = await seconds_until(AnswerTimeout, lambda: fetch(transport, server.url, timeouts))
         assert 0.7 * LIMIT <= waited <= 1.3 * LIMIT
@@ -78,21 +99,42 @@ async def test_the_limit_that_is_reached_first(transport: AiohttpTransport, answ
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize(
-    ("answer", "timeouts"),
-    [
-        pytest.param(LATE, Timeouts(first_byte=None, gap=0.1), id="no-limit-for-the-first-byte"),
-        pytest.param(LATE, Timeouts(first_byte=1.0, gap=0.1), id="the-gap-does-not-limit-the-first-byte"),
-        pytest.param(LATE, Timeouts(connect=0.1, first_byte=1.0), id="connecting-does-not-limit-the-first-byte"),
-        pytest.param(LATE, Timeouts(first_byte=None, gap=None, total=None), id="no-limit-at-all"),
-        pytest.param(LATE, None, id="the-defaults"),
-        pytest.param(SLOW, Timeouts(first_byte=0.2, gap=0.2), id="none-but-the-total-limits-the-whole"),
-        pytest.param(SLOW, Timeouts(first_byte=0.2, gap=0.2, total=2.0), id="a-total-that-is-kept"),
-    ],
-)
-async def test_answers_in_time(transport: AiohttpTransport, answer: Answer, timeouts: Timeouts | None) -> None:
+@pytest.fixture(scope="module")
+def of_cuts() -> Found:
+    return side_by_side(is_cut, CUT)
+
+
+@pytest.mark.parametrize("case", CUT)
+def test_the_limit_that_is_reached_first(of_cuts: Found, case: str) -> None:
+    if error := of_cuts[case]:
+        raise error
+
+
+IN_TIME: Cases = {
+    "no-limit-for-the-first-byte": (LATE, Timeouts(first_byte=None, gap=0.1)),
+    "the-gap-does-not-limit-the-first-byte": (LATE, Timeouts(first_byte=1.0, gap=0.1)),
+    "connecting-does-not-limit-the-first-byte": (LATE, Timeouts(connect=0.1, first_byte=1.0)),
+    "no-limit-at-all": (LATE, Timeouts(first_byte=None, gap=None, total=None)),
+    "the-defaults": (LATE, None),
+    "none-but-the-total-limits-the-whole": (SLOW, Timeouts(first_byte=0.2, gap=0.2)),
+    "a-total-that-is-kept": (SLOW, Timeouts(first_byte=0.2, gap=0.2, total=2.0)),
+}
+
+
+async def comes_whole(transport: AiohttpTransport, answer: Answer, timeouts: Timeouts | None) -> None:
     async with serving(answer) as server:
         assert await fetch(transport, server.url, timeouts) in (b"ok", b"." * 10)
+
+
+@pytest.fixture(scope="module")
+def of_answers_in_time() -> Found:
+    return side_by_side(comes_whole, IN_TIME)
+
+
+@pytest.mark.parametrize("case", IN_TIME)
+def test_answers_in_time(of_answers_in_time: Found, case: str) -> None:
+    if error := of_answers_in_time[case]:
+        raise error
 
 
 async def test_what_the_reader_does_meanwhile_is_no_gap(transport: AiohttpTransport) -> None:
