@@ -15,7 +15,7 @@ WHOLE = kept.Answer(KeptState.WHOLE, 200, [("content-type", "text/plain")], b"sa
 
 
 @pytest.fixture
-def call_id(db: None) -> UUID:
+def call_id(transactional_db: None) -> UUID:
     return uuid4()
 
 
