@@ -5,10 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
-from corsheaders.defaults import default_headers
+from csp.constants import NONE, SELF
 from django.utils.crypto import salted_hmac
 
-from proxyproject import env, secret_files
+from proxyproject import cors, env, secret_files
 from proxyproject.databases import database_settings
 from proxyproject.logs import LogFormat, logging_settings
 
@@ -46,6 +46,9 @@ GATEWAY_ENCRYPTION_KEYS = secret_files.encryption_keys(VAR_DIR, may_make=not DAT
 # --- The gateway's own
 
 GATEWAY_VERSION = env.text("GATEWAY_VERSION", "0.1.0")
+PUBLIC_PATHS = env.some_of(
+    "PUBLIC_PATHS", ("/health", "/status", "/version", "/api/schema", "/api/docs"), ("/health", "/status", "/version")
+)
 DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the one limit is the next line's, and holds before Django sees a body
 GATEWAY_MAX_BODY_BYTES = env.whole_number("GATEWAY_MAX_BODY_BYTES", 32 * 1024 * 1024, at_least=1024)
 GATEWAY_KEEP_CALLS_DAYS = env.whole_number("GATEWAY_KEEP_CALLS_DAYS", 0, at_most=36_500)  # 0: for ever
@@ -68,11 +71,13 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_ratelimit",
 ]
 # The site lane's middleware. The gateway lane has its own, shorter chain: proxyproject/gateway_lane.py.
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
+    "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -105,8 +110,12 @@ REDIS_URL = env.text("REDIS_URL")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    # Its stock 300 entries could be flushed by whoever tries many names, and the counts of failures with them.
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
 }
+# W001 knows only the Redis backend of another package; Django's own counts atomically too. E003 is right that the
+# in-process cache is nobody else's: without REDIS_URL, each process counts tries by itself.
+SILENCED_SYSTEM_CHECKS = ["django_ratelimit.W001", *([] if REDIS_URL else ["django_ratelimit.E003"])]
 
 # --- People
 
@@ -120,7 +129,10 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "admin:login"
+AUTHENTICATION_BACKENDS = ["accounts.lockout.LockoutBackend"]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "start"
+SIGN_UP = env.flag("SIGN_UP", default=False)
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -135,87 +147,45 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
 }
 
+# --- Mail. Without EMAIL_HOST none is sent, and whoever forgot a password is told to ask an administrator.
+
+EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_PORT = env.whole_number("EMAIL_PORT", 587, at_least=1, at_most=65535)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_SSL = EMAIL_PORT == 465  # there TLS comes first, elsewhere by STARTTLS
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=EMAIL_PORT == 587) and not EMAIL_USE_SSL
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", EMAIL_HOST_USER if "@" in EMAIL_HOST_USER else "gateway@localhost")
+
 # --- Transport security
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True  # a script that sends a form finds the token in its page
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+_COOKIE_PREFIX = "__Host-" if HTTPS_ONLY else ""  # which no other host and no plain connection can set
+SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrftoken"
+CSRF_FAILURE_VIEW = "proxyproject.pages.problems.csrf_failure"
 SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "connect-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
 
-# django-cors-headers knows no wildcards for request headers, so the vendors' SDKs are listed header by header. What is
-# listed may be sent, and an SDK that sends anything else is refused by the browser; what goes on to a vendor is not
-# decided here. tests/browser/test_sdks.py tries them out.
-CORS_ALLOW_HEADERS = (
-    *default_headers,
-    "x-api-key",
-    "x-request-id",
-    "idempotency-key",
-    "anthropic-version",
-    "anthropic-beta",
-    "anthropic-dangerous-direct-browser-access",
-    "anthropic-user-profile-id",
-    "anthropic-workspace-id",
-    "openai-organization",
-    "openai-project",
-    "openai-beta",
-    "x-goog-api-key",
-    "x-goog-api-client",
-    "x-server-timeout",  # Gemini's
-    "xi-api-key",
-    "x-addis-client",
-    *(
-        f"x-stainless-{name}"  # OpenAI's and Anthropic's
-        for name in (
-            "lang",
-            "package-version",
-            "os",
-            "arch",
-            "runtime",
-            "runtime-version",
-            "retry-count",
-            "timeout",
-            "helper",
-            "helper-method",
-            "poll-helper",
-            "custom-poll-interval",
-        )
-    ),
-    # ElevenLabs'
-    *(f"x-fern-{name}" for name in ("language", "sdk-name", "sdk-version", "runtime", "runtime-version", "platform")),
-    # https://docs.fal.ai/documentation/model-apis/common-parameters
-    *(
-        f"x-fal-{name}"
-        for name in (
-            "target-url",
-            "queue-priority",
-            "runner-hint",
-            "request-timeout",
-            "object-lifecycle-preference",
-            "object-lifecycle",
-            "no-retry",
-            "store-io",
-        )
-    ),
-)
-# What the SDKs act on in an answer (ids, when to try again and whether at all), and what a call has cost.
-CORS_EXPOSE_HEADERS = (
-    "x-request-id",
-    "x-call-id",
-    "x-upstream-request-id",
-    "request-id",
-    "retry-after",
-    "retry-after-ms",
-    "x-should-retry",
-    "x-fal-request-id",
-    "x-fal-request-timeout-type",
-    "x-fal-error-type",
-    "x-fal-retryable",
-    "x-fal-billable-units",
-    "character-cost",
-    "x-trace-id",
-)
+CORS_ALLOW_HEADERS = cors.ALLOWED_HEADERS
+CORS_EXPOSE_HEADERS = cors.EXPOSED_HEADERS
 
 # --- Static files, served by the process itself; no collecting step, so that a checkout runs as it is
 

@@ -53,37 +53,42 @@ class Route:
         return self.provider in {"", "demo"} if limit == "a provider" else limit == self.endpoint
 
 
+Rows = dict[str, list[Route]]
 _CHAT = {"model": "upstream/m", "messages": [{"role": "user", "content": "Hello"}]}
 _MESSAGES = {**_CHAT, "max_tokens": 20}
 _QUOTA = {"user": "anna", "unit": "requests", "window": "day", "limit": 100000}
-_OPENAI = {"endpoint": "openai", "provider": "upstream"}
-_PROXY = {"endpoint": "proxy", "provider": "upstream"}
 _NEW = {"name": "made", "type": "echo"}
 
 
-def rows(own: dict[str, Any]) -> dict[str, list[Route]]:
+def rows(own: dict[str, Any]) -> Rows:
     """Every route of the URLconf but the admin's, by its pattern."""
-    token, sign_in = own["token id"], own["sign-in id"]
-    aliases = {
+    return {**_gateway_lane(), **_api(own["token id"]), **_pages(own["token id"], own["sign-in id"])}
+
+
+def _aliases() -> Rows:
+    return {
         f"api/{alias}{rest}": [Route("user", f"/api/{alias}{at}", "POST", {}, "proxy", kind)]
         for alias, kind in (("anthropic", "an"), ("falai", "fa"), ("elevenlabs", "el"))
         for rest, at in (("", ""), ("/", "/"), ("/<path:path>", "/v1/things"))
     }
+
+
+def _gateway_lane() -> Rows:
     return {
         **{name: [Route("open", f"/{name}")] for name in ("health", "status", "version", "ready")},
         "api/generate": [Route("user", "/api/generate", "POST", {"prompt": "Hello"}, "generate")],
         "api/chat": [Route("user", "/api/chat", "POST", {"message": "Hello"}, "chat")],
         "api/chat/stream": [Route("user", "/api/chat/stream", "POST", {"message": "Hello"}, "chat")],
         "api/upload": [Route("user", "/api/upload", "POST", {}, "chat")],
-        "v1/chat/completions": [Route("user", "/v1/chat/completions", "POST", _CHAT, **_OPENAI)],
-        "v1/responses": [Route("user", "/v1/responses", "POST", {"model": "upstream/m", "input": "Hello"}, **_OPENAI)],
-        "v1/embeddings": [Route("user", "/v1/embeddings", "POST", {"model": "upstream/m", "input": "a"}, **_OPENAI)],
+        "v1/chat/completions": [Route("user", "/v1/chat/completions", "POST", _CHAT, "openai", "upstream")],
+        "v1/responses": [Route("user", "/v1/responses", "POST", {"model": "upstream/m", "input": "Hello"}, "openai", "upstream")],
+        "v1/embeddings": [Route("user", "/v1/embeddings", "POST", {"model": "upstream/m", "input": "a"}, "openai", "upstream")],
         "v1/images/generations": [
-            Route("user", "/v1/images/generations", "POST", {"model": "upstream/m", "prompt": "a"}, **_OPENAI)
+            Route("user", "/v1/images/generations", "POST", {"model": "upstream/m", "prompt": "a"}, "openai", "upstream")
         ],
         "v1/images/edits": [Route("user", "/v1/images/edits", "POST", {}, "openai")],
         "v1/audio/speech": [
-            Route("user", "/v1/audio/speech", "POST", {"model": "upstream/m", "input": "a", "voice": "b"}, **_OPENAI)
+            Route("user", "/v1/audio/speech", "POST", {"model": "upstream/m", "input": "a", "voice": "b"}, "openai", "upstream")
         ],
         "v1/audio/transcriptions": [Route("user", "/v1/audio/transcriptions", "POST", {}, "openai")],
         "v1/messages": [Route("user", "/v1/messages", "POST", _MESSAGES, "anthropic", "upstream")],
@@ -93,10 +98,15 @@ def rows(own: dict[str, Any]) -> dict[str, list[Route]]:
         "v1/models": [Route("user", "/v1/models", endpoint="openai")],
         "v1/models/<path:model>": [Route("user", "/v1/models/demo/echo-1", endpoint="openai")],
         "v1/<path:path>": [Route("user", "/v1/nothing", endpoint="openai")],
-        "proxy/<str:name>": [Route("user", "/proxy/upstream", "GET", None, **_PROXY)],
-        "proxy/<str:name>/": [Route("user", "/proxy/upstream/", "POST", {}, **_PROXY)],
-        "proxy/<str:name>/<path:path>": [Route("user", "/proxy/upstream/chat/completions", "POST", _CHAT, **_PROXY)],
-        **aliases,
+        "proxy/<str:name>": [Route("user", "/proxy/upstream", "GET", None, "proxy", "upstream")],
+        "proxy/<str:name>/": [Route("user", "/proxy/upstream/", "POST", {}, "proxy", "upstream")],
+        "proxy/<str:name>/<path:path>": [Route("user", "/proxy/upstream/chat/completions", "POST", _CHAT, "proxy", "upstream")],
+        **_aliases(),
+    }
+
+
+def _api(token: int) -> Rows:
+    return {
         "api/providers": [
             Route("user", "/api/providers", endpoint="providers"),
             Route("staff", "/api/providers", "POST", _NEW, "providers"),
@@ -139,6 +149,11 @@ def rows(own: dict[str, Any]) -> dict[str, list[Route]]:
             Route("own", f"/api/tokens/{token}", "PATCH", {"name": "another"}),
         ],
         "api/tokens/<int:id>/rotate": [Route("own", f"/api/tokens/{token}/rotate", "POST", {})],
+    }
+
+
+def _pages(token: int, sign_in: int) -> Rows:
+    return {
         "": [Route("open", "/")],
         "login": [Route("open", "/login")],
         "logout": [Route("nobody", "/logout")],

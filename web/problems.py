@@ -195,6 +195,7 @@ _TABLE: dict[type[Exception], Callable[[Any], Problem]] = {
     Http404: lambda _: Problem(404, "NOT_FOUND", "There is no such thing."),
     accounts.NotAuthenticated: lambda e: Problem(401, "UNAUTHORIZED", str(e), headers={"WWW-Authenticate": "Bearer"}),
     accounts.NotPermitted: lambda e: Problem(403, "FORBIDDEN", str(e)),
+    accounts.TooManyTries: lambda e: Problem(429, "RATE_LIMITED", str(e), headers=_retry_after(e.retry_after)),
     accounts.QuotaSpent: lambda e: Problem(429, "QUOTA_EXCEEDED", str(e), headers={"x-should-retry": "false"}),
     accounts.QuotaExceeded: _quota_exceeded,
     StorageUnavailable: lambda e: Problem(

@@ -2,11 +2,10 @@
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_object_type
-
-from web.async_views import GatewayView
 
 _ENVELOPE: dict[str, Any] = {
     "success": {"type": "boolean"},
@@ -32,7 +31,7 @@ class EnvelopeSchema(AutoSchema):
         responses: dict[str, Any] = super()._get_response_bodies(direction)
         for status, response in responses.items():
             content = response.get("content", {}).get("application/json")
-            if content and status.startswith("2"):
+            if content and status.startswith("2") and getattr(self.view, "is_enveloped", True):
                 content["schema"] = build_object_type(
                     properties={**_ENVELOPE, "data": content["schema"]},
                     required=["success", "data", "request_id", "timestamp"],
@@ -51,13 +50,12 @@ class GatewayAuthenticationScheme(OpenApiAuthenticationExtension):
     name = ["token", "apiKey", "session"]
 
     def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[str]]]:
-        """One of them is enough; the gateway lane takes no session."""
-        names = ("token", "apiKey") if isinstance(auto_schema.view, GatewayView) else tuple(self.name)
-        return [{name: []} for name in names]
+        """One of them is enough."""
+        return [{name: []} for name in self.name]
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
         return [
-            {"type": "http", "scheme": "bearer", "description": "An API token of this gateway."},
+            {"type": "http", "scheme": "bearer", "description": "An API token of this gateway, or a JSON Web Token."},
             {"type": "apiKey", "in": "header", "name": "x-api-key"},
-            {"type": "apiKey", "in": "cookie", "name": "sessionid"},
+            {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME},
         ]

@@ -1,6 +1,7 @@
 """What vendors are here: a scripted Addis AI, and one that records what arrives."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def rights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rights]:
     with running(gateway):
         staff = gateway.token("maker", staff=True)
         for name, kind in (("upstream", "openai"), ("an", "anthropic"), ("fa", "fal"), ("el", "elevenlabs")):
-            body = {"name": name, "type": kind, "base_url": upstream.url, "api_key": PROVIDER_KEY}
+            body: dict[str, Any] = {"name": name, "type": kind, "base_url": upstream.url, "api_key": PROVIDER_KEY}
             body |= {"allow_private_network": True, "first_byte_timeout": 2, "default_model": "m"}
             assert gateway.call(staff, body, "/api/providers").status_code == 201
         yield gateway, *cast(gateway)

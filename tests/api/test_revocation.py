@@ -173,9 +173,10 @@ def test_a_running_stream_ends_with_a_reason(revoked: dict[str, Caller], name: s
 def test_its_call_is_settled_as_revoked(
     revoked: dict[str, Caller], processes: tuple[Gateway, Gateway], name: str
 ) -> None:
-    found = processes[0].rows(
-        f"SELECT state, estimated FROM accounts_call WHERE provider = '{revoked[name].provider}' AND streamed"
-    )
+    query = f"SELECT state, estimated FROM accounts_call WHERE provider = '{revoked[name].provider}' AND streamed"
+    deadline = time.monotonic() + 5
+    while (found := processes[0].rows(query))[0][0] == "open" and time.monotonic() < deadline:
+        time.sleep(0.05)  # nobody waits for a settlement
     assert [(state, bool(estimated)) for state, estimated in found] == [("revoked", True)]
 
 
