@@ -31,5 +31,7 @@ class Caller:
         self.on_disconnect = on_disconnect
 
 
+READ_ON_SECONDS = 120.0  # how long an answer is read on without its client, at most
+READ_ON_BYTES = 32 * 1024 * 1024  # and how much of it
 CLIENT_LEFT = "the client left"  # with this message it cancels what serves the client; servers cancel without
 current: ContextVar[Caller | None] = ContextVar("caller", default=None)

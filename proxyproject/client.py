@@ -7,15 +7,13 @@ from typing import Any, cast
 
 from accounts.calls import Hold
 from providers import kept
-from providers.caller import CLIENT_LEFT, Caller
+from providers.caller import CLIENT_LEFT, READ_ON_BYTES, READ_ON_SECONDS, Caller
 from providers.models.kept import KeptState
 from providers.types import OnDisconnect
 from proxyproject.request_log import Receive, Send
 from storage.errors import StorageUnavailable
 from web import answer_headers, rate_limits
 
-READ_ON_SECONDS = 120.0
-READ_ON_BYTES = 32 * 1024 * 1024
 _WATCHED_AFTER = 0.1  # seconds
 
 logger = logging.getLogger("gateway.calls")

@@ -3,7 +3,7 @@
 Read by hand, since nested serializers cost more than the rest of a call.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -11,6 +11,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from providers.conversation import Message, Part, Picture, Role, Text, Tool, ToolCall, ToolResult
+
+LONGEST_PROVIDER, LONGEST_MODEL = 64, 200  # characters of a name
 
 _ROLES: Mapping[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _PART = {
@@ -114,6 +116,11 @@ def _message(where: str, item: Any) -> Message:
         parts = [Text(content)]
     calls = [_call(f"{where}, tool call {n}", call) for n, call in enumerate(_list(where, item, "tool_calls"))]
     return Message(role, (*parts, *calls))
+
+
+def say_something(messages: Iterable[Message]) -> bool:
+    """Whether there is anything to answer in a conversation."""
+    return any(not isinstance(message.content, str) or message.content.strip() for message in messages)
 
 
 def _results(where: str, item: Mapping[str, Any], content: str) -> tuple[Part, ...]:

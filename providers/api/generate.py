@@ -12,7 +12,13 @@ from rest_framework.request import Request
 
 from accounts.consumption import Consumption
 from providers import gateway, sse
-from providers.api.conversation_fields import MessagesField, ToolsField
+from providers.api.conversation_fields import (
+    LONGEST_MODEL,
+    LONGEST_PROVIDER,
+    MessagesField,
+    ToolsField,
+    say_something,
+)
 from providers.api.rendering import rendered
 from providers.conversation import GenerateRequest, Message
 from providers.fronts.openai_answers import delta, tool_call, usage
@@ -37,8 +43,8 @@ class MetadataField(serializers.Field[Any, Any, Any, Any]):
 class GenerateSerializer(serializers.Serializer[Any]):
     """What a caller sends. Fields that are not listed here are ignored."""
 
-    provider = StrictCharField(required=False, allow_blank=True, max_length=64)
-    model = StrictCharField(required=False, allow_blank=True, max_length=200)
+    provider = StrictCharField(required=False, allow_blank=True, max_length=LONGEST_PROVIDER)
+    model = StrictCharField(required=False, allow_blank=True, max_length=LONGEST_MODEL)
     prompt = StrictCharField(required=False, allow_blank=True, trim_whitespace=False)
     messages = MessagesField(required=False)
     max_tokens = StrictIntegerField(required=False, min_value=0, help_text="0 leaves it to the provider's default.")
@@ -64,7 +70,7 @@ class GenerateSerializer(serializers.Serializer[Any]):
         messages = attrs.get("messages") or tuple(
             [Message("user", attrs["prompt"])] if attrs.get("prompt", "").strip() else []
         )
-        if not any(not isinstance(message.content, str) or message.content.strip() for message in messages):
+        if not say_something(messages):
             raise serializers.ValidationError("Either 'prompt' or 'messages' must be provided, and not be empty.")
         return {**attrs, "messages": messages}
 
