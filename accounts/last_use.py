@@ -1,7 +1,6 @@
 """When credentials were last used, and from where. Noted in memory, and written down now and then for all together."""
 
 import logging
-import os
 import time
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -45,19 +44,6 @@ def write_down() -> None:
             SignIn.objects.filter(pk=key).update(last_used_at=at)
 
 
-_keepers: dict[int, Periodic] = {}  # by process id: threads do not come along when a process forks
-
-
-def keep() -> None:
-    """Has this process write down what it notes. Harmless the second time."""
-    process = os.getpid()
-    if process not in _keepers:
-        pause = {"first": _BETWEEN_WRITES, "between": _BETWEEN_WRITES}
-        _keepers[process] = Periodic("last-use", write_down, "The last use of credentials", logger, **pause)
-
-
-def end() -> None:
-    """Writes no more."""
-    keeper = _keepers.pop(os.getpid(), None)
-    if keeper is not None:
-        keeper.end()
+keeper = Periodic(
+    "last-use", write_down, "The last use of credentials", logger, first=_BETWEEN_WRITES, between=_BETWEEN_WRITES
+)

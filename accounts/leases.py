@@ -37,19 +37,16 @@ class _Holder:
         self.id = uuid4()
         self._beats = 0
         self._last_beat = time.monotonic()
-        self._keeping: Periodic | None = None
+        what = "The renewal of the lease"
+        self._keeping = Periodic("ledger-lease", self._beat, what, logger, first=0.0, between=_BEAT)
 
     def keep(self) -> None:
         """Starts renewing, the first time that it is called."""
-        if self._keeping is None:
-            self._keeping = Periodic(
-                "ledger-lease", self._beat, "The renewal of the lease", logger, first=0.0, between=_BEAT
-            )
+        self._keeping.start()
 
     def end(self) -> None:
         """Stops renewing."""
-        if self._keeping is not None:
-            self._keeping.end(wait=_BEAT)
+        self._keeping.end(wait=_BEAT)
 
     def _beat(self) -> None:
         before, self._beats = self._beats, 0

@@ -98,16 +98,16 @@ def _close_unclaimed(item: Entry) -> None:
 def start() -> None:
     """Begins what goes on beside the calls: the renewal of the lease, and the upkeep. Harmless the second time."""
     leases.keep()
-    upkeep.keep()
-    last_use.keep()
+    upkeep.keeper.start()
+    last_use.keeper.start()
 
 
 def stop() -> None:
     """Writes what is left, and lets go of the lease. To be called when nothing is under way any more."""
     writer.stop()
     leases.end()
-    upkeep.end()
-    last_use.end()
+    upkeep.keeper.end()
+    last_use.keeper.end()
 
 
 def _at_reservation(item: Entry) -> Entry | None:

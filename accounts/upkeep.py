@@ -5,7 +5,6 @@ one process at a time takes it, and none twice.
 """
 
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +14,13 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Min
+from django.db import connection, models, transaction
+from django.db.models import Min, Q
 from django.utils import timezone
 
 from accounts import leases, usage
-from accounts.models import Call, UsageDay, UsageRollup
+from accounts.models import Call, SignIn, UsageDay, UsageRollup
+from accounts.models.sign_in import Session
 from storage.periodic import Periodic
 from storage.rows import RowInsert
 
@@ -50,16 +50,18 @@ _insert_days = RowInsert(UsageDay, ["day", *_KEY, *_SUMS, "calls_estimated"])
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What there was to do: open calls of dead processes, days, calls past the time that they are kept."""
+    """What there was to do: open calls of dead processes, days, calls past the time that they are kept, and sign-ins
+    and sessions that ended."""
 
     closed: int
     days: int
     deleted: int
+    sign_ins: int
 
 
 def run_once() -> Done:
     """Does all that is due."""
-    return Done(leases.close_abandoned(), _roll_up(), _delete_old())
+    return Done(leases.close_abandoned(), _roll_up(), _delete_old(), _delete_ended())
 
 
 def is_due() -> bool:
@@ -127,6 +129,20 @@ def _delete_old() -> int:
     return deleted
 
 
+def _delete_ended() -> int:
+    """Deletes sessions that nobody can go on with, and sign-ins that their owners need not see any more."""
+    ended = Q(expire_date__lt=timezone.now()) | Q(sign_in__ended_at__isnull=False)
+    deleted = 0
+    # The ordinary manager finds no session that was ended.
+    old: tuple[models.QuerySet[Any], ...] = (Session._base_manager.filter(ended), SignIn.objects.old())
+    for rows in old:
+        while found := list(rows.order_by()[:_DELETED_AT_ONCE]):
+            rows.model._base_manager.filter(pk__in=[row.pk for row in found]).delete()
+            deleted += len(found)
+            time.sleep(_PAUSE)
+    return deleted
+
+
 def _delete(keys: list[UUID]) -> int:
     with _alone():
         return Call.objects.filter(pk__in=keys).delete()[1].get(Call._meta.label, 0)
@@ -144,18 +160,4 @@ def _look() -> None:
         logger.info("Upkeep: %s", run_once())
 
 
-_keepers: dict[int, Periodic] = {}  # by process id: threads do not come along when a process forks
-
-
-def keep() -> None:
-    """Has this process do what is due, once an hour. Harmless the second time."""
-    process = os.getpid()
-    if process not in _keepers:
-        _keepers[process] = Periodic("upkeep", _look, "The upkeep", logger, first=_FIRST_LOOK, between=_BETWEEN_LOOKS)
-
-
-def end() -> None:
-    """Stops looking; what has been begun ends with the process."""
-    keeper = _keepers.pop(os.getpid(), None)
-    if keeper is not None:
-        keeper.end()
+keeper = Periodic("upkeep", _look, "The upkeep", logger, first=_FIRST_LOOK, between=_BETWEEN_LOOKS)

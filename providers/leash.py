@@ -6,7 +6,6 @@ by each process for its own answers; so it does not matter in which process a ri
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Awaitable
 from typing import TypeVar
@@ -45,7 +44,7 @@ class Leash:
         self._task: asyncio.Task[object] | None = None
         self._waiting: asyncio.Timeout | None = None
         _running.add(self)
-        _keep_looking()
+        watch.start()
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
         """Waits as `await` does. Raises the error with which the answer was ended, before or meanwhile."""
@@ -104,18 +103,6 @@ def look() -> None:
             leash.pull(ProviderWithdrawn(leash.provider))
 
 
-_keepers: dict[int, Periodic] = {}  # by process id: threads do not come along when a process forks
-
-
-def _keep_looking() -> None:
-    process = os.getpid()
-    if process not in _keepers:
-        pause = {"first": _BETWEEN_LOOKS, "between": _BETWEEN_LOOKS}
-        _keepers[process] = Periodic("revocations", look, "The look for what was revoked", logger, **pause)
-
-
-def end() -> None:
-    """Looks no more."""
-    keeper = _keepers.pop(os.getpid(), None)
-    if keeper is not None:
-        keeper.end()
+watch = Periodic(
+    "revocations", look, "The look for what was revoked", logger, first=_BETWEEN_LOOKS, between=_BETWEEN_LOOKS
+)

@@ -1,6 +1,7 @@
 """Work that a process does again and again, beside what it is asked for."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 
@@ -24,19 +25,28 @@ class Periodic:
         self._logger = logger
         self._first = first
         self._between = between
+        self._name = name
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        self._process = 0  # whose thread it is: threads do not come along when a process forks
+
+    def start(self) -> None:
+        """Begins, in this process. Harmless the second time."""
+        if self._thread is None or self._process != os.getpid():
+            self._process, self._ended = os.getpid(), threading.Event()
+            self._thread = threading.Thread(target=self._run, args=(self._ended,), name=self._name, daemon=True)
+            self._thread.start()
 
     def end(self, wait: float = 0.0) -> None:
-        """Does it no more. Parameters: wait, how many seconds to wait for what is under way."""
+        """Does it no more, until it is started again. Parameters: wait, seconds to wait for what is under way."""
+        thread, self._thread = self._thread, None
         self._ended.set()
-        if wait:
-            self._thread.join(wait)
+        if thread is not None and wait and self._process == os.getpid():
+            thread.join(wait)
 
-    def _run(self) -> None:
+    def _run(self, ended: threading.Event) -> None:
         pause = self._first
-        while not self._ended.wait(pause):
+        while not ended.wait(pause):
             pause = self._between
             try:
                 close_old_connections()

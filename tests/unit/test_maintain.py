@@ -101,7 +101,7 @@ def test_the_command_closes_what_dead_processes_left_open_and_says_so(
     told = capsys.readouterr().out
     assert told == (
         "Closed as lost: 1 calls. Summed up: 2 days. Deleted: 0 calls past the time that they are kept,"
-        " 0 kept answers.\n"
+        " 0 kept answers, 0 sessions and sign-ins that ended.\n"
     )
     lost = Call.objects.get(state=CallState.LOST)
     assert (lost.input_tokens, lost.estimated) == (7, True)
@@ -111,12 +111,12 @@ def test_the_command_closes_what_dead_processes_left_open_and_says_so(
 
 
 def test_a_process_looks_for_itself_whether_something_is_due(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "_FIRST_LOOK", 0.01)
+    monkeypatch.setattr(upkeep.keeper, "_first", 0.01)
     spend(user, days_ago(3))
-    upkeep.keep()
-    upkeep.keep()
+    upkeep.keeper.start()
+    upkeep.keeper.start()
     deadline = time.monotonic() + 10
     while upkeep.is_due() and time.monotonic() < deadline:
         time.sleep(0.05)
-    upkeep.end()
+    upkeep.keeper.end()
     assert summed_days() == [(3, 1)]

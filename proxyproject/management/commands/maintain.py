@@ -13,5 +13,6 @@ class Command(BaseCommand):
         done = upkeep.run_once()
         self.stdout.write(
             f"Closed as lost: {done.closed} calls. Summed up: {done.days} days. Deleted: {done.deleted} calls past the"
-            f" time that they are kept, {kept.remove_expired()} kept answers."
+            f" time that they are kept, {kept.remove_expired()} kept answers, {done.sign_ins} sessions and"
+            " sign-ins that ended."
         )
