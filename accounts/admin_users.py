@@ -5,17 +5,20 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import ngettext
 
-from accounts import usage
+from accounts import sign_ins, usage
 from accounts.admin_quotas import QuotaInline
+from accounts.authentication import forget_all
 from accounts.models import User
 
 
@@ -45,6 +48,17 @@ class GatewayUserAdmin(UserAdmin[User]):
     readonly_fields = ("this_month",)
     inlines = (QuotaInline,)
     show_full_result_count = False
+    actions = ("sign_out",)
+
+    @admin.action(description="Sign out everywhere", permissions=["change"])
+    def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """API tokens go on: they are programs', and revoked one by one."""
+        ended = sum(sign_ins.end_all(user) for user in queryset)
+        forget_all()
+        told = ngettext(
+            "%d sign-in is ended. API tokens still work.", "%d sign-ins are ended. API tokens still work.", ended
+        )
+        messages.success(request, told % ended)
 
     def get_inlines(self, request: HttpRequest, obj: User | None = None) -> Any:
         return self.inlines if obj else ()  # a new user is a name and a password; the rest is on the next page

@@ -18,6 +18,10 @@ SIGN_IN, TOKEN = "sid", "tid"
 PROVIDERS, MODELS, ENDPOINTS, ORIGIN = "providers", "models", "endpoints", "origin"
 
 _NEEDED = ("exp", "iat", "jti", "token_type", "user_id")
+_TYPES: dict[str, type] = {"token_type": str, "user_id": str, SIGN_IN: int, TOKEN: int}  # of those that are there
+_PASS_TYPES: dict[str, type] = {PROVIDERS: list, MODELS: list, ENDPOINTS: list, ORIGIN: str}  # of a browser's pass
+_LATEST = 2**53  # seconds since 1970, that a float can hold
+_NOT_OURS = "This JSON Web Token was not made by this gateway, or not for this."
 
 
 def looks_like_one(credential: str) -> bool:
@@ -36,8 +40,21 @@ def verify(credential: str) -> Mapping[str, Any]:
         claims = jwt.decode(credential, key, algorithms=[algorithm], issuer=issuer, options={"require": [*_NEEDED]})
     except jwt.ExpiredSignatureError as error:
         raise NotAuthenticated("This token has expired. POST /api/auth/token/refresh gives another.") from error
-    except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
-        raise NotAuthenticated("This JSON Web Token was not made by this gateway, or not for this.") from error
+    except (jwt.InvalidTokenError, ValueError, OverflowError, RecursionError) as error:
+        raise NotAuthenticated(_NOT_OURS) from error
+    if not _is_sound(claims):
+        raise NotAuthenticated(_NOT_OURS)
     if claims["token_type"] not in {ACCESS, BROWSER}:
         raise NotAuthenticated("A refresh token is for POST /api/auth/token/refresh only. Send the access token.")
     return claims
+
+
+def _is_sound(claims: Mapping[str, Any]) -> bool:
+    """Whether all claims have their types. A token with others was signed by our key, and not by us."""
+    if claims["exp"] > _LATEST:
+        return False
+    if any(type(claims[name]) is not kind for name, kind in _TYPES.items() if name in claims):
+        return False
+    if claims["token_type"] == BROWSER:
+        return all(type(claims.get(name)) is kind for name, kind in _PASS_TYPES.items())
+    return TOKEN not in claims

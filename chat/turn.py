@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from accounts.errors import CredentialChanged, NotAuthenticated
+from accounts.errors import NotAuthenticated
 from accounts.principal import Principal
 from chat import messages
 from chat.listener import Listener
@@ -16,6 +16,7 @@ from providers.caller import CLIENT_LEFT
 from providers.fronts.openai_answers import usage
 from providers.types import Chunk
 from web import request_id
+from web.authentication import as_known
 from web.problems import Unforeseen
 from web.shutdown import ServerStopping, shutdown
 
@@ -101,10 +102,7 @@ class Turn:
             self._has_ended = True
 
     async def _open(self) -> gateway.Answer:
-        try:
-            return await self._ask_as(await self._identify(False))
-        except CredentialChanged:  # since it was looked up; nothing was begun
-            return await self._ask_as(await self._identify(True))
+        return await as_known(await self._identify(False), self._ask_as, lambda: self._identify(True))
 
     async def _ask_as(self, principal: Principal) -> gateway.Answer:
         wanted = self._ask.wanted

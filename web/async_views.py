@@ -4,6 +4,7 @@ Negotiation, parsing, permissions, exceptions and rendering are DRF's own. Authe
 DRF itself would need a thread for.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, cast
 
 from django.http import HttpRequest
@@ -13,9 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.errors import CredentialChanged
 from accounts.principal import Principal
-from web.authentication import GatewayAuthentication
+from web.authentication import GatewayAuthentication, as_known
 
 
 class SiteView(APIView):
@@ -57,11 +57,7 @@ class GatewayView(SiteView):
             await self._begin(self.request)
             method = (request.method or "").lower()
             handler = getattr(self, method, None) if method in self.http_method_names else None
-            try:
-                response = await (handler or self._refuse_method)(self.request, *args, **kwargs)
-            except CredentialChanged:  # since it was looked up; nothing was begun
-                await self._identify(self.request, fresh=True)
-                response = await (handler or self._refuse_method)(self.request, *args, **kwargs)
+            response = await self._answer(handler or self._refuse_method)
         except Exception as error:
             response = self.handle_exception(error)
         response = self.finalize_response(self.request, response, *args, **kwargs)
@@ -69,6 +65,17 @@ class GatewayView(SiteView):
             response.render()
         finished: HttpResponseBase = response
         return finished
+
+    async def _answer(self, handler: Callable[..., Awaitable[HttpResponseBase]]) -> HttpResponseBase:
+        async def ask(_: Principal | None = None) -> HttpResponseBase:
+            return await handler(self.request, *self.args, **self.kwargs)
+
+        async def look_again() -> Principal:
+            await self._identify(self.request, fresh=True)
+            return self.principal
+
+        user: object = self.request.user
+        return await as_known(user, ask, look_again) if isinstance(user, Principal) else await ask()
 
     async def _refuse_method(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return self.http_method_not_allowed(request, *args, **kwargs)

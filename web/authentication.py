@@ -4,8 +4,8 @@ It stands where a view learns who calls, so no view that knows its caller has go
 """
 
 import copy
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync
 from django.core.handlers.asgi import ASGIRequest
@@ -15,11 +15,14 @@ from rest_framework.request import Request
 
 from accounts import last_use
 from accounts.authentication import authenticate
-from accounts.errors import NotPermitted
+from accounts.errors import CredentialChanged, NotPermitted
 from accounts.principal import CredentialKind, Principal
 from web.as_sent import sent_headers
 from web.endpoints import endpoint_of
 
+T = TypeVar("T")
+
+_MOST_CHANGES = 5  # of a credential while one call is being let in
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _NO_CSRF = (
     "With a session's cookie this needs the header X-CSRFToken, with the token of a page of this server, and no foreign"
@@ -35,13 +38,11 @@ async def caller_of(request: HttpRequest, *, fresh: bool = False) -> Principal |
     """
     # Django's own take longer to make; only its test client sends requests of another kind.
     headers = sent_headers(request) if isinstance(request, ASGIRequest) else request.headers
-    principal = await authenticate(headers, fresh=fresh)
-    if principal is None:
-        return None
-    if principal.kind is CredentialKind.SESSION and request.method not in _SAFE_METHODS:
+    address = request.META.get("REMOTE_ADDR") or ""
+    principal = await _identified(headers, address, lambda: endpoint_of(request.resolver_match), fresh)
+    if principal is not None and principal.kind is CredentialKind.SESSION and request.method not in _SAFE_METHODS:
         _check_csrf(request)
-    endpoint = endpoint_of(request.resolver_match) if principal.is_limited else None
-    return _let_in(principal, headers, request.META.get("REMOTE_ADDR") or "", endpoint)
+    return principal
 
 
 async def caller_of_socket(
@@ -54,17 +55,31 @@ async def caller_of_socket(
     Parameters: headers of its handshake, with names in lower case; address, where they came from; endpoint, as in
     accounts/scopes.py; fresh, to ask the database even for a credential that is remembered.
     """
+    return await _identified(headers, address, lambda: endpoint, fresh)
+
+
+async def _identified(
+    headers: Mapping[str, str], address: str, endpoint: Callable[[], str | None], fresh: bool
+) -> Principal | None:
     principal = await authenticate(headers, fresh=fresh)
-    return None if principal is None else _let_in(principal, headers, address, endpoint)
+    try:
+        return None if principal is None else _let_in(principal, headers, address, endpoint)
+    except NotPermitted:
+        if fresh:
+            raise
+        # What is remembered may be narrower than what the credential is good for by now.
+        return await _identified(headers, address, endpoint, True)
 
 
-def _let_in(principal: Principal, headers: Mapping[str, str], address: str, endpoint: str | None) -> Principal:
+def _let_in(
+    principal: Principal, headers: Mapping[str, str], address: str, endpoint: Callable[[], str | None]
+) -> Principal:
     """The caller, if the credential is good for this. Raises NotPermitted."""
     if not principal.may_come_from(address):
         raise NotPermitted("This token may not be used from this address. Its owner can change that.")
     if principal.origin is not None and headers.get("origin") != principal.origin:
         raise NotPermitted("This pass is for pages of another origin. Ask for one that names this page's.")
-    if principal.is_limited and not principal.may_call(endpoint):
+    if principal.is_limited and not principal.may_call(endpoint()):
         raise NotPermitted("This credential is limited to other endpoints. Use one that is made for this.")
     last_use.note(principal, address)
     return principal
@@ -82,6 +97,26 @@ def _check_csrf(request: HttpRequest) -> None:
 
 def _nothing(*_: Any) -> Any:
     """The view that a CSRF check stands before, as far as it needs one."""
+
+
+async def as_known(
+    principal: Principal, ask: Callable[[Principal], Awaitable[T]], look_again: Callable[[], Awaitable[Principal]]
+) -> T:
+    """What `ask` makes of a caller; of the same one as it is now, where the credential has changed meanwhile.
+
+    `ask` raises CredentialChanged or NotPermitted before it has begun anything; what was remembered of a credential
+    may be narrower than what it is good for by now. Raises what it raises in the end.
+    """
+    for _ in range(_MOST_CHANGES):
+        try:
+            return await ask(principal)
+        except CredentialChanged:
+            principal = await look_again()
+        except NotPermitted:
+            before, principal = principal, await look_again()
+            if principal == before:
+                raise
+    return await ask(principal)
 
 
 class GatewayAuthentication(BaseAuthentication):

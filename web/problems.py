@@ -194,6 +194,9 @@ _TABLE: dict[type[Exception], Callable[[Any], Problem]] = {
     AnswerNotReady: lambda e: Problem(409, "ANSWER_NOT_READY", str(e), headers=_retry_after(1)),
     Http404: lambda _: Problem(404, "NOT_FOUND", "There is no such thing."),
     accounts.NotAuthenticated: lambda e: Problem(401, "UNAUTHORIZED", str(e), headers={"WWW-Authenticate": "Bearer"}),
+    accounts.CredentialChanged: lambda _: Problem(
+        401, "UNAUTHORIZED", "This credential was changed just now. Try again."
+    ),
     accounts.NotPermitted: lambda e: Problem(403, "FORBIDDEN", str(e)),
     accounts.TooManyTries: lambda e: Problem(429, "RATE_LIMITED", str(e), headers=_retry_after(e.retry_after)),
     accounts.QuotaSpent: lambda e: Problem(429, "QUOTA_EXCEEDED", str(e), headers={"x-should-retry": "false"}),

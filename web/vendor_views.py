@@ -7,11 +7,10 @@ from typing import Any, Concatenate, ParamSpec, cast
 from django.core.handlers.asgi import ASGIRequest
 from django.http.response import HttpResponseBase
 
-from accounts.errors import CredentialChanged
 from accounts.principal import Principal
 from web import vendor_errors
 from web.as_sent import sent_headers
-from web.authentication import caller_of
+from web.authentication import as_known, caller_of
 from web.problems import MethodNotAllowed, NoCredential
 
 P = ParamSpec("P")
@@ -49,15 +48,14 @@ def vendor_view(
             shape = wire if isinstance(wire, str) else ""
             headers = sent_headers(request)
             try:
-                principal = _known(await caller_of(request, fresh=fresh))
+                principal = await _caller(request, fresh=fresh)
                 if not isinstance(wire, str):
                     shape = await wire(request, kwargs)
                 if request.method not in allowed:
                     raise MethodNotAllowed(allowed)
-                try:
-                    return await view(request, principal, *args, **kwargs)
-                except CredentialChanged:  # since it was looked up; nothing was begun
-                    return await view(request, _known(await caller_of(request, fresh=True)), *args, **kwargs)
+                return await as_known(
+                    principal, lambda known: view(request, known, *args, **kwargs), lambda: _caller(request, fresh=True)
+                )
             except Exception as error:
                 return vendor_errors.response_for(error, shape or _telling(headers))
 
@@ -67,7 +65,8 @@ def vendor_view(
     return decorate
 
 
-def _known(principal: Principal | None) -> Principal:
+async def _caller(request: ASGIRequest, *, fresh: bool) -> Principal:
+    principal = await caller_of(request, fresh=fresh)
     if principal is None:
         raise NoCredential
     return principal

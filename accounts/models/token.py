@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -94,8 +94,9 @@ class ApiToken(models.Model):
         for name, value in values.items():
             setattr(self, name, value)
         self.full_clean(exclude=[field.name for field in self._meta.fields if field.name not in values])
-        ApiToken.objects.filter(pk=self.pk).update(generation=F("generation") + 1)
-        self.save(update_fields=[*values])
+        with transaction.atomic():  # or another process could remember the old values with the new number
+            ApiToken.objects.filter(pk=self.pk).update(generation=F("generation") + 1)
+            self.save(update_fields=[*values])
 
     def rotate(self, grace: timedelta) -> str:
         """Gives it another secret, and returns that in clear. The old one works on for the time of grace."""
