@@ -130,7 +130,17 @@ OTHERS = {
     *("status", "version", "ready", "models", "model", "v1-nothing", "start", "schema", "docs"),
     *("usage", "usage-page", "quota", "quota-list", "quota-detail", "kept-answer"),
     *("jwt", "jwt-refresh", "jwt-revoke", "browser-token", "token-list", "token-detail", "token-rotation"),
-    *("tokens", "tokens-rotate", "tokens-revoke", "account", "sign-in-end", "sign-ins-end", "login", "logout", "signup"),
+    *(
+        "tokens",
+        "tokens-rotate",
+        "tokens-revoke",
+        "account",
+        "sign-in-end",
+        "sign-ins-end",
+        "login",
+        "logout",
+        "signup",
+    ),
     *("password-change", "password-reset", "password-reset-sent", "password-reset-confirm"),
 }
 

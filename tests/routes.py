@@ -81,14 +81,27 @@ def _gateway_lane() -> Rows:
         "api/chat/stream": [Route("user", "/api/chat/stream", "POST", {"message": "Hello"}, "chat")],
         "api/upload": [Route("user", "/api/upload", "POST", {}, "chat")],
         "v1/chat/completions": [Route("user", "/v1/chat/completions", "POST", _CHAT, "openai", "upstream")],
-        "v1/responses": [Route("user", "/v1/responses", "POST", {"model": "upstream/m", "input": "Hello"}, "openai", "upstream")],
-        "v1/embeddings": [Route("user", "/v1/embeddings", "POST", {"model": "upstream/m", "input": "a"}, "openai", "upstream")],
+        "v1/responses": [
+            Route("user", "/v1/responses", "POST", {"model": "upstream/m", "input": "Hello"}, "openai", "upstream")
+        ],
+        "v1/embeddings": [
+            Route("user", "/v1/embeddings", "POST", {"model": "upstream/m", "input": "a"}, "openai", "upstream")
+        ],
         "v1/images/generations": [
-            Route("user", "/v1/images/generations", "POST", {"model": "upstream/m", "prompt": "a"}, "openai", "upstream")
+            Route(
+                "user", "/v1/images/generations", "POST", {"model": "upstream/m", "prompt": "a"}, "openai", "upstream"
+            )
         ],
         "v1/images/edits": [Route("user", "/v1/images/edits", "POST", {}, "openai")],
         "v1/audio/speech": [
-            Route("user", "/v1/audio/speech", "POST", {"model": "upstream/m", "input": "a", "voice": "b"}, "openai", "upstream")
+            Route(
+                "user",
+                "/v1/audio/speech",
+                "POST",
+                {"model": "upstream/m", "input": "a", "voice": "b"},
+                "openai",
+                "upstream",
+            )
         ],
         "v1/audio/transcriptions": [Route("user", "/v1/audio/transcriptions", "POST", {}, "openai")],
         "v1/messages": [Route("user", "/v1/messages", "POST", _MESSAGES, "anthropic", "upstream")],
@@ -100,7 +113,9 @@ def _gateway_lane() -> Rows:
         "v1/<path:path>": [Route("user", "/v1/nothing", endpoint="openai")],
         "proxy/<str:name>": [Route("user", "/proxy/upstream", "GET", None, "proxy", "upstream")],
         "proxy/<str:name>/": [Route("user", "/proxy/upstream/", "POST", {}, "proxy", "upstream")],
-        "proxy/<str:name>/<path:path>": [Route("user", "/proxy/upstream/chat/completions", "POST", _CHAT, "proxy", "upstream")],
+        "proxy/<str:name>/<path:path>": [
+            Route("user", "/proxy/upstream/chat/completions", "POST", _CHAT, "proxy", "upstream")
+        ],
         **_aliases(),
     }
 
