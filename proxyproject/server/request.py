@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from daphne.http_protocol import WebRequest
@@ -11,6 +12,9 @@ from twisted.web.http_headers import Headers
 from proxyproject.server.channel import GatewayChannel
 from proxyproject.server.outlet import SENDS_PER_TURN
 from web import envelope
+
+
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}  # Twisted has none for 429
 
 
 class GatewayRequest(WebRequest):
@@ -56,7 +60,7 @@ class GatewayRequest(WebRequest):
         # daphne's own does the same, and keeps a log of it that nobody reads.
         if message["type"] == "http.response.start" and not self._response_started:
             self._response_started = True
-            self.setResponseCode(message["status"])
+            self.setResponseCode(message["status"], _PHRASES.get(message["status"]))
             for name, value in message.get("headers", ()):
                 self.responseHeaders.addRawHeader(name, value)
             if not channel.persistent:

@@ -31,7 +31,7 @@ def test_a_refusal_says_which_how_much_and_until_when(gateway: Gateway, tokens: 
     token = tokens[0]
     assert gateway.call(token, ECHO).status_code == 200
     refused = gateway.call(token, ECHO)
-    assert refused.status_code == 429
+    assert (refused.status_code, refused.reason_phrase) == (429, "Too Many Requests")
     assert refused.json()["error"]["code"] == "QUOTA_EXCEEDED"
     message = refused.json()["error"]["message"]
     assert message.startswith("Your quota of 1 request per day has 0 left")
