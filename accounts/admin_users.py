@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.translation import ngettext
 
 from accounts import sign_ins, usage
@@ -65,15 +66,18 @@ class GatewayUserAdmin(UserAdmin[User]):
 
     @admin.display(description="this month")
     def this_month(self, user: User) -> str:
-        """What was used in the month (UTC) that is running, and the way to the calls."""
+        """What was used in the month (UTC) that is running, and the ways to the numbers and to the calls."""
         first = timezone.now().date().replace(day=1)
         sums = usage.report(user.pk, "provider", usage.midnight(first)).totals
         return format_html(
-            '{} calls, {} tokens, {} {}. <a href="{}?user__id__exact={}">See the calls</a>',
+            '{} calls, {} tokens, {} {}. <a href="{}?{}">See the usage</a> · '
+            '<a href="{}?user__id__exact={}">See the calls</a>',
             f"{sums.calls:,}",
             f"{sums.total_tokens:,}",
             f"{sums.cost:,.4f}",
             usage.currency(),
+            reverse("usage-page"),
+            urlencode({"user": user.username}),
             reverse("admin:accounts_call_changelist"),
             user.pk,
         )

@@ -5,7 +5,6 @@ What that could let through is stopped at the admission of the call, which looks
 transaction.
 """
 
-import hmac
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -82,17 +81,32 @@ async def _of_token(token: str, digest: str) -> Principal:
     return await reads.read(_of_api_token, digest)
 
 
+def renewed(principal: Principal) -> Principal:
+    """A caller by an API token as it is now that the token has changed. Uses the ORM.
+
+    Raises NotAuthenticated when the token is not good any more, or the secret that was shown is not.
+    """
+    row = ApiToken.objects.usable().filter(pk=principal.token_id or 0).select_related("user").first()
+    own = principal.scopes[-1:] if principal.kind is CredentialKind.BROWSER else ()
+    return _of_row(row, principal.kind, principal.secret, principal.expires_at, scopes=own, origin=principal.origin)
+
+
 def _of_api_token(digest: str) -> Principal:
     row = ApiToken.objects.usable().with_secret(digest).select_related("user").first()
-    if row is None or not any(hmac.compare_digest(digest, one) for one in (row.digest, row.previous_digest)):
+    return _of_row(row, CredentialKind.API, row.number_of(digest) if row is not None else 0, None)
+
+
+def _of_row(row: ApiToken | None, kind: CredentialKind, secret: int, end: float | None, **more: Any) -> Principal:
+    """Whoever shows a token, or a pass that it has handed out. end: of the pass, in seconds since 1970."""
+    if row is None or not row.is_good(secret):
         raise NotAuthenticated(f"This token is unknown, has expired or was revoked. {HOW}")
-    end = row.good_until(digest)
-    return _of_row(row, CredentialKind.API, expires_at=end and end.timestamp(), addresses=networks(row.addresses))
-
-
-def _of_row(row: ApiToken, kind: CredentialKind, **more: Any) -> Principal:
-    scopes = (*([row.scope] if row.scope is not None else ()), *more.pop("scopes", ()))
-    return _principal(row.user, kind, token_id=row.pk, generation=row.generation, scopes=scopes, **more)
+    until = row.good_until(secret)
+    ends = [moment for moment in (end, until and until.timestamp()) if moment is not None]
+    more["scopes"] = (*([row.scope] if row.scope is not None else ()), *more.get("scopes", ()))
+    more |= {"token_id": row.pk, "generation": row.generation, "secret": secret}
+    if kind is CredentialKind.API:  # a browser is elsewhere than who hands it a pass
+        more["addresses"] = networks(row.addresses)
+    return _principal(row.user, kind, expires_at=min(ends, default=None), **more)
 
 
 def _principal(user: User, kind: CredentialKind, **more: Any) -> Principal:
@@ -104,20 +118,19 @@ def _of_claims(claims: Mapping[str, Any]) -> Principal:
     """Who is behind a JSON Web Token that was verified: by a sign-in, or by an API token that handed it out."""
     in_browser = claims["token_type"] == jwts.BROWSER
     kind = CredentialKind.BROWSER if in_browser else CredentialKind.JWT
-    more: dict[str, Any] = {"expires_at": float(claims["exp"])}
+    end = float(claims["exp"])
+    more: dict[str, Any] = {}
     if in_browser:
         scope = Scope.of(claims[jwts.PROVIDERS], claims[jwts.MODELS], claims[jwts.ENDPOINTS])
-        more |= {"scopes": (scope,), "origin": claims[jwts.ORIGIN] or None}
+        more = {"scopes": (scope,), "origin": claims[jwts.ORIGIN] or None}
         if (token := claims.get(jwts.TOKEN)) is not None:
             row = ApiToken.objects.usable().filter(pk=token).select_related("user").first()
-            if row is None:
-                raise NotAuthenticated("The token that handed this pass out has expired or was revoked.")
-            return _of_row(row, kind, **more)
+            return _of_row(row, kind, claims.get(jwts.NUMBER, 0), end, **more)
     sign_in = SignIn.objects.filter(pk=claims.get(jwts.SIGN_IN, 0), ended_at=None, user__is_active=True)
     found = sign_in.select_related("user").first()
     if found is None or str(found.user.pk) != str(claims["user_id"]):
         raise NotAuthenticated("This token's sign-in has ended. Sign in again.")
-    return _principal(found.user, kind, sign_in_id=found.pk, **more)
+    return _principal(found.user, kind, sign_in_id=found.pk, expires_at=end, **more)
 
 
 def _of_session(key: str) -> Principal | None:

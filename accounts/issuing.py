@@ -31,7 +31,8 @@ def make(caller: Principal, name: str, **limits: Any) -> tuple[ApiToken, str]:
     """
     values = _sound({"name": name, **limits})
     _check_reach(caller, ApiToken(**values))
-    return ApiToken.objects.issue(User.objects.get(pk=caller.user_id), **values)
+    made_by = caller.token_id if caller.kind is CredentialKind.API else None
+    return ApiToken.objects.issue(User.objects.get(pk=caller.user_id), made_by_id=made_by, **values)
 
 
 def change(caller: Principal, token: ApiToken, **values: Any) -> ApiToken:

@@ -15,10 +15,17 @@ from accounts.errors import NotAuthenticated
 ACCESS, BROWSER = "access", "browser"  # the types that are credentials; a refresh token is none
 # Claims of our own: the ids of the sign-in and of the API token that it was handed out for
 SIGN_IN, TOKEN = "sid", "tid"
+NUMBER = "tsn"  # the number of the token's secret
 PROVIDERS, MODELS, ENDPOINTS, ORIGIN = "providers", "models", "endpoints", "origin"
 
 _NEEDED = ("exp", "iat", "jti", "token_type", "user_id")
-_TYPES: dict[str, type] = {"token_type": str, "user_id": str, SIGN_IN: int, TOKEN: int}  # of those that are there
+_TYPES: dict[str, type] = {
+    "token_type": str,
+    "user_id": str,
+    SIGN_IN: int,
+    TOKEN: int,
+    NUMBER: int,
+}  # of those that are there
 _PASS_TYPES: dict[str, type] = {PROVIDERS: list, MODELS: list, ENDPOINTS: list, ORIGIN: str}  # of a browser's pass
 _LATEST = 2**53  # seconds since 1970, that a float can hold
 _NOT_OURS = "This JSON Web Token was not made by this gateway, or not for this."

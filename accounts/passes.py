@@ -68,6 +68,8 @@ def make(caller: Principal, asked: Asked) -> Pass:
     by_token = caller.token_id is not None
     token["user_id"] = str(caller.user_id)
     token[jwts.TOKEN if by_token else jwts.SIGN_IN] = caller.token_id if by_token else caller.sign_in_id
+    if by_token:
+        token[jwts.NUMBER] = caller.secret
     token[jwts.PROVIDERS], token[jwts.MODELS] = list(asked.providers), list(asked.models)
     token[jwts.ENDPOINTS], token[jwts.ORIGIN] = list(endpoints), asked.origin or ""
     return Pass(str(token), datetime.fromtimestamp(token["exp"], UTC), endpoints)

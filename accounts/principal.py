@@ -18,8 +18,9 @@ class Principal:
     """A caller. Stands where Django and DRF expect a user, so `request.user.is_staff` and the like work.
 
     token_id is None for a person with a session or a JWT; sign_in_id for a program with a token. generation: of the
-    token, when it was looked up. expires_at: when the credential ends, in seconds since 1970. scopes: all must permit
-    what is called. origin: the one that a browser's pass is good for.
+    token, when it was looked up; secret: the number of its secret that was shown, or that has handed a pass out.
+    expires_at: when the credential ends, in seconds since 1970. scopes: all must permit what is called. origin: the one
+    that a browser's pass is good for.
     """
 
     user_id: int
@@ -29,6 +30,7 @@ class Principal:
     sign_in_id: int | None = None
     kind: CredentialKind = CredentialKind.API
     generation: int = 0
+    secret: int = 0
     expires_at: float | None = None
     scopes: tuple[Scope, ...] = ()
     addresses: tuple[Network, ...] = ()

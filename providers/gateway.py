@@ -16,7 +16,7 @@ from typing import Self
 
 from accounts import ledger, prices
 from accounts.consumption import Consumption
-from accounts.errors import NotAuthenticated, QuotaSpent
+from accounts.errors import NotAuthenticated, NotPermitted, QuotaSpent
 from accounts.ledger import AttemptRecord, Hold
 from accounts.models import CallState
 from accounts.prices import PriceTable
@@ -121,7 +121,7 @@ class Answer:
 
     def _begin(self, planned: PlannedAttempt) -> Execution:
         self._waiting.asks(planned.endpoint.on_disconnect)
-        self._leash.provider = planned.endpoint.name
+        self._leash.provider, self._leash.model = planned.endpoint.name, planned.model
         self._execution = Execution(planned, self._wanted, self._prices, self._hold.opened_at, self._reservation.given)
         self.head = self.finish_reason = self._first = self._chunks = None
         return self._execution
@@ -263,6 +263,7 @@ _STATES: Mapping[type[BaseException], CallState] = {
     RequestNotPossible: CallState.REFUSED,
     QuotaSpent: CallState.QUOTA,
     NotAuthenticated: CallState.REVOKED,
+    NotPermitted: CallState.REVOKED,
     ProviderWithdrawn: CallState.REVOKED,
 }
 

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from django.db import connection
 
-from accounts.errors import CredentialChanged
+from accounts.authentication import renewed
+from accounts.errors import AccountsError, CredentialChanged, NotAuthenticated, NotPermitted
 from accounts.principal import Principal
 from accounts.revocation import standing_of
 from providers.errors import ProviderWithdrawn
@@ -32,12 +33,13 @@ _running: set["Leash"] = set()
 class Leash:
     """What an answer's waiting hangs on, so that it can be ended from another thread.
 
-    Parameters: principal, whose answer it is. `provider` is to be kept up to date by whoever holds the leash.
+    Parameters: principal, whose answer it is. `provider` and `model` are to be kept up to date by whoever
+    holds the leash.
     """
 
     def __init__(self, principal: Principal) -> None:
         self.principal = principal
-        self.provider = ""
+        self.provider = self.model = ""
         self.error: Exception | None = None  # with which it was ended
         self.begun = time.monotonic()
         self._loop = asyncio.get_running_loop()
@@ -97,10 +99,23 @@ def look() -> None:
     enabled = set(Provider.objects.filter(enabled=True).values_list("name", flat=True))
     for leash in leashes:
         flaw = standing.flaw(leash.principal)
-        if flaw is not None and not isinstance(flaw, CredentialChanged):
+        if isinstance(flaw, CredentialChanged):
+            flaw = _flaw_of_changed(leash)
+        if flaw is not None:
             leash.pull(flaw)
         elif leash.provider and leash.provider not in enabled:
             leash.pull(ProviderWithdrawn(leash.provider))
+
+
+def _flaw_of_changed(leash: Leash) -> AccountsError | None:
+    """Why an answer may not go on whose credential has changed; None if it may, by what the credential is now."""
+    try:
+        leash.principal = renewed(leash.principal)
+    except NotAuthenticated as error:
+        return error
+    if leash.provider and not leash.principal.may_use(leash.provider, leash.model):
+        return NotPermitted("This credential is not good for this provider and model any more.")
+    return None
 
 
 watch = Periodic(

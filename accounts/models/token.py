@@ -1,3 +1,4 @@
+import hmac
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ class ApiToken(models.Model):
     name = models.CharField(max_length=100, help_text="What it is used for, so that its owner can tell it from others.")
     digest = models.CharField(max_length=64, unique=True, editable=False)
     shown = models.CharField("begins with", max_length=16, editable=False)
+    secret_number = models.PositiveIntegerField(default=1, editable=False)  # rises with each rotation
     previous_digest = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
     previous_until = models.DateTimeField(null=True, editable=False, help_text="Until then the last secret works too.")
     providers = models.JSONField(
@@ -57,6 +59,14 @@ class ApiToken(models.Model):
     last_used_at = models.DateTimeField(null=True, editable=False)
     last_used_from = models.GenericIPAddressField(null=True, editable=False)
     generation = models.PositiveIntegerField(default=0, editable=False)  # rises with each change
+    made_by = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="made",
+        editable=False,
+        help_text="Ends with that one.",
+    )
     # The last one, since it takes the name away from Django's module.
     models = models.JSONField(
         default=list, blank=True, validators=[validate_names], help_text="Models; `gpt-4o*` for all that begin so."
@@ -84,9 +94,21 @@ class ApiToken(models.Model):
             return "revoked"
         return "expired" if self.expires_at is not None and self.expires_at <= timezone.now() else "active"
 
-    def good_until(self, digest: str) -> datetime | None:
-        """When the secret with this digest ends; None if it never does."""
-        ends = [self.expires_at, self.previous_until if digest != self.digest else None]
+    def number_of(self, digest: str) -> int:
+        """The number of the secret with this digest; 0 for none that is good."""
+        if hmac.compare_digest(digest, self.digest):
+            return self.secret_number
+        last = self.secret_number - 1
+        return last if hmac.compare_digest(digest, self.previous_digest) and self.is_good(last) else 0
+
+    def is_good(self, number: int) -> bool:
+        """Whether the secret of that number is the one that is good, or the last one in its time of grace."""
+        in_grace = self.previous_until is not None and self.previous_until > timezone.now()
+        return number == self.secret_number or (in_grace and number == self.secret_number - 1)
+
+    def good_until(self, number: int) -> datetime | None:
+        """When the secret of that number ends; None if it never does."""
+        ends = [self.expires_at, self.previous_until if number != self.secret_number else None]
         return min((end for end in ends if end is not None), default=None)
 
     def change(self, **values: Any) -> None:
@@ -106,10 +128,13 @@ class ApiToken(models.Model):
             previous_until=timezone.now() + grace,
             digest=tokens.digest(clear),
             shown=clear[: tokens.SHOWN],
+            secret_number=self.secret_number + 1,
         )
         return clear
 
     def revoke(self) -> None:
-        """Refuses the token from the next call on. Harmless the second time."""
+        """Refuses the token from the next call on, and those that were made with it. Harmless the second time."""
         if self.revoked_at is None:
             self.change(revoked_at=timezone.now())
+            for made in self.made.filter(revoked_at=None):
+                made.revoke()
