@@ -25,7 +25,37 @@ from storage import reads
 _REMEMBERED_SECONDS = 10.0
 _REMEMBERED_MOST = 10_000  # principals
 
-_remembered: dict[str, tuple[float, Principal]] = {}
+
+class _Memory:
+    """Principals that were found lately, by what was shown, and until when each may be believed (monotonic seconds)."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, Principal]] = {}
+        self._swept_at = 0.0
+
+    def find(self, key: str, now: float) -> Principal | None:
+        until, principal = self._kept.get(key, (now, None))
+        return principal if until > now else None
+
+    def keep(self, key: str, principal: Principal, now: float) -> None:
+        good_for = _REMEMBERED_SECONDS
+        if principal.expires_at is not None:
+            good_for = min(good_for, principal.expires_at - time.time())
+        if now - self._swept_at > _REMEMBERED_SECONDS:
+            self._swept_at = now
+            self._kept = {one: kept for one, kept in self._kept.items() if kept[0] > now}
+        if len(self._kept) >= _REMEMBERED_MOST:
+            self._kept.clear()
+        self._kept[key] = (now + good_for, principal)
+
+    def forget(self, key: str) -> None:
+        self._kept.pop(key, None)
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+
+_memory = _Memory()
 
 
 async def authenticate(headers: Mapping[str, str], *, fresh: bool = False) -> Principal | None:
@@ -41,36 +71,26 @@ async def authenticate(headers: Mapping[str, str], *, fresh: bool = False) -> Pr
         return None
     key = tokens.digest(token) if token is not None else f"session:{tokens.digest(session or '')}"
     now = time.monotonic()
-    remembered = _remembered.get(key)
-    if remembered is not None and remembered[0] > now and not fresh:
-        return remembered[1]
+    if not fresh and (remembered := _memory.find(key, now)) is not None:
+        return remembered
     try:
         principal = await (_of_token(token, key) if token is not None else reads.read(_of_session, session or ""))
     except NotAuthenticated:
         forget(key)
         raise
     if principal is not None:
-        _remember(key, principal, now)
+        _memory.keep(key, principal, now)
     return principal
 
 
 def forget(digest: str) -> None:
     """Makes this process ask the database for the token with that digest again."""
-    _remembered.pop(digest, None)
+    _memory.forget(digest)
 
 
 def forget_all() -> None:
     """Makes this process ask the database for every credential again."""
-    _remembered.clear()
-
-
-def _remember(key: str, principal: Principal, now: float) -> None:
-    if len(_remembered) >= _REMEMBERED_MOST:
-        _remembered.clear()
-    good_for = _REMEMBERED_SECONDS
-    if principal.expires_at is not None:
-        good_for = min(good_for, principal.expires_at - time.time())
-    _remembered[key] = (now + good_for, principal)
+    _memory.clear()
 
 
 async def _of_token(token: str, digest: str) -> Principal:

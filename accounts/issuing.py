@@ -21,6 +21,7 @@ from accounts.scopes import Network, is_within, networks
 
 GRACE = timedelta(days=1)  # for which the last secret works on, where nothing else is said
 LONGEST_GRACE = timedelta(days=7)
+_MOST = 500  # tokens of one user that are good
 
 
 def make(caller: Principal, name: str, **limits: Any) -> tuple[ApiToken, str]:
@@ -31,6 +32,8 @@ def make(caller: Principal, name: str, **limits: Any) -> tuple[ApiToken, str]:
     """
     values = _sound({"name": name, **limits})
     _check_reach(caller, ApiToken(**values))
+    if ApiToken.objects.usable().filter(user=caller.user_id).count() >= _MOST:
+        raise ValidationError(gettext("You have too many tokens. Revoke those that nobody uses any more."))
     made_by = caller.token_id if caller.kind is CredentialKind.API else None
     return ApiToken.objects.issue(User.objects.get(pk=caller.user_id), made_by_id=made_by, **values)
 

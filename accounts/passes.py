@@ -20,6 +20,7 @@ from accounts.scopes import Scope
 HANDING_OUT = "browser-token"  # the endpoint that a pass is never good for
 USUAL_ENDPOINTS = ("generate", "chat", "openai", "anthropic", "proxy")
 LIFETIME, SHORTEST, LONGEST = 3600, 60, 86_400  # seconds
+_LONGEST_ORIGIN = 300  # characters
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?/?")
 
@@ -94,7 +95,7 @@ def normal_origin(written: str) -> str:
     Raises ValueError for what is none, such as an address with a path or `null`.
     """
     found = _ORIGIN.fullmatch(written.strip().lower())
-    if found is None:
+    if found is None or len(written) > _LONGEST_ORIGIN:
         raise ValueError("Give an origin such as https://example.com or http://localhost:3000.")
     scheme, host, port = found.groups()
     number = urlsplit(f"//{host}:{port or ''}").port  # raises ValueError for a port or an address that cannot be

@@ -19,7 +19,7 @@ ENDPOINTS = {
     "providers": "reading the list of providers",
     "browser-token": "handing out passes for browsers",
 }
-_MOST = 200  # entries of one list
+_MOST = 50  # entries of one list
 _LONGEST = 200  # characters of one entry
 
 

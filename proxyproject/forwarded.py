@@ -38,7 +38,10 @@ class TrustedProxies:
         return is_within(address, self._proxies)
 
     def _believe(self, scope: Scope) -> None:
-        said = {name: value.decode("latin-1") for name, value in scope["headers"] if name in {_PROTO, _FOR}}
+        said: dict[bytes, str] = {}
+        for name, value in scope["headers"]:
+            if name in {_PROTO, _FOR}:  # each proxy may add a line of its own
+                said[name] = ", ".join(part for part in (said.get(name), value.decode("latin-1")) if part)
         if scheme := _SCHEMES[scope["type"]].get(said.get(_PROTO, "")):
             scope["scheme"] = scheme
         # The nearest hop comes last. Beyond the first from the end that is no proxy of ours, anybody may have written.
@@ -56,6 +59,8 @@ def _address(hop: str) -> str | None:
     plain = hop.partition("]")[0].removeprefix("[") if hop.startswith("[") else hop
     if plain.count(":") == 1:
         plain = plain.partition(":")[0]
+    if "%" in plain:  # a zone, which means nothing elsewhere, and may be any text
+        return None
     try:
         return str(ipaddress.ip_address(plain))
     except ValueError:

@@ -35,8 +35,9 @@ class SocketOrigin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         hosts = settings.ALLOWED_HOSTS or (_LOOPBACK if settings.DEBUG else ())
-        listed = (*settings.CSRF_TRUSTED_ORIGINS, *settings.CORS_ALLOWED_ORIGINS)
-        if may_open(scope.get("scheme", "ws"), scope["headers"], hosts, listed):
+        # Not CORS_ALLOWED_ORIGINS: their pages come with a credential of their own, which a browser's socket cannot
+        # send, and never with somebody's session.
+        if may_open(scope.get("scheme", "ws"), scope["headers"], hosts, settings.CSRF_TRUSTED_ORIGINS):
             await self._application(scope, receive, send)
             return
         origins = [value for name, value in scope["headers"] if name == b"origin"]

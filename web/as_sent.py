@@ -17,7 +17,8 @@ def sent_headers(request: ASGIRequest) -> Mapping[str, str]:
         kept = scope[_KEPT] = {}
         for raw_name, raw_value in request.scope["headers"]:
             name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-            kept[name] = f"{kept[name]}, {value}" if name in kept else value
+            separator = "; " if name == "cookie" else ", "
+            kept[name] = f"{kept[name]}{separator}{value}" if name in kept else value
     return kept
 
 

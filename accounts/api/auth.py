@@ -16,8 +16,10 @@ from accounts.errors import NotAuthenticated
 from accounts.models import User
 from web.async_views import SiteView
 from web.fields import StrictCharField, StrictIntegerField
+from web.problems import InvalidRequest
 
 NOT_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, 5.1
+_LONGEST_PASS = 6000  # characters: servers take lines of some 8 kB
 _WRONG = "This name and this password do not go together, or the account is disabled."
 
 
@@ -168,6 +170,8 @@ class BrowserTokenView(SiteView):
         given.is_valid(raise_exception=True)
         asked = passes.Asked(**given.validated_data)
         made = passes.make(self.principal, asked)
+        if len(made.token) > _LONGEST_PASS:
+            raise InvalidRequest("A pass for so many names fits into no header. Name fewer, or use `*`.")
         told = {
             "token": made.token,
             "expires_at": made.expires_at,

@@ -63,12 +63,17 @@ async def relayed_response(answer: Answer) -> HttpResponseBase:
 
 
 def with_head(response: HttpResponseBase, head: Head) -> HttpResponseBase:
-    """A response with a vendor's status and headers, such as may be shown, and none of Django's own."""
+    """A response with a vendor's status and headers, such as may be shown, and none of Django's own.
+
+    Whatever it is, a browser that opens it runs nothing of it: it would run as a page of this site.
+    """
     response.status_code = head.status
     for name in {"content-type", *(name for name, _ in head.headers)}:
         del response[name]
     for name, value in head.headers:
         response[name] = f"{response[name]}, {value}" if name in response else value
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response["X-Content-Type-Options"] = "nosniff"
     return response
 
 

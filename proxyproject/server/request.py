@@ -13,7 +13,6 @@ from proxyproject.server.channel import GatewayChannel
 from proxyproject.server.outlet import SENDS_PER_TURN
 from web import envelope
 
-
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}  # Twisted has none for 429
 
 

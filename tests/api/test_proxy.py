@@ -249,6 +249,7 @@ def test_only_what_is_listed_comes_back(caller: Caller, recorder: Recorder, vend
     answer = caller.ask("POST", at(vendor), JSON, b"{}")
     assert (answer.status, answer.body) == (200, recorder.script.body)
     ours = {"x-request-id", "x-call-id", "x-upstream-request-id", "x-accel-buffering"}
+    ours |= {"content-security-policy", "x-content-type-options"}
     allowed = ours | {"transfer-encoding", "content-length"}
     assert answer.headers.keys() == (answer.headers.keys() & allowed) | listed.keys()
     assert len(answer.pairs) == len(answer.headers), "each once"
@@ -256,5 +257,6 @@ def test_only_what_is_listed_comes_back(caller: Caller, recorder: Recorder, vend
     assert got.pop("vary").partition(",")[0] == listed.pop("vary"), "ours may follow the vendor's"
     assert got == listed
     assert answer.headers["x-upstream-request-id"] == "of-the-vendor"
+    assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'", "a browser runs nothing of it"
     assert answer.headers["x-request-id"] == answer.request_id
     assert caller.row(answer)["state"] == "done"

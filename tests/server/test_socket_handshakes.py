@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -24,18 +24,14 @@ def status_of(probe: Probe, clients: ExitStack, *lines: str, host: str | None = 
     return wire.answered()[0]
 
 
-def line_of(log: str, name: str) -> list[str]:
-    """The words of the access log's line for that request."""
-    (line,) = [line for line in log.splitlines() if f"[{name}]" in line and " WS " in line]
-    return line[line.index(" WS ") :].split()
-
-
-def wait_for_line(probe: Probe, name: str) -> list[str]:
+def line_of(log: Callable[[], str], name: str) -> list[str]:
+    """The words of the access log's line for that request, once it is there: it comes after the answer."""
     deadline = time.monotonic() + 3
-    while f"[{name}] WS" not in probe.log():
-        assert time.monotonic() < deadline, probe.log()
-        time.sleep(0.02)
-    return line_of(probe.log(), name)
+    while not (lines := [line for line in log().splitlines() if f"[{name}]" in line and " WS " in line]):
+        assert time.monotonic() < deadline, log()
+        time.sleep(0.01)
+    (line,) = lines
+    return line[line.index(" WS ") :].split()
 
 
 def test_pages_of_ours_get_through(probe: Probe, clients: ExitStack) -> None:
@@ -90,14 +86,14 @@ def test_a_socket_has_an_id_and_a_line_in_the_log(probe: Probe, clients: ExitSta
     assert wire.send(frame(b"12345", 2)).next().payload == b"12345"
     assert "talkative" not in probe.log(), "it is written at the end"
     wire.send(frame(b"\x03\xe8", 8))
-    assert wait_for_line(probe, "talkative")[:4] == ["WS", "/guarded", "101", "12"]
+    assert line_of(probe.log, "talkative")[:4] == ["WS", "/guarded", "101", "12"]
 
 
 def test_a_failure_in_a_socket_is_told_and_logged(probe: Probe, clients: ExitStack) -> None:
     wire = clients.enter_context(SocketWire(probe.port))
     wire.open("/guarded", "Authorization: Token t", "X-Request-ID: unlucky")
     assert wire.say("fail").close_code() == 1011
-    assert wait_for_line(probe, "unlucky")[:4] == ["WS", "/guarded", "101", "0"]
+    assert line_of(probe.log, "unlucky")[:4] == ["WS", "/guarded", "101", "0"]
 
 
 @pytest.mark.parametrize("path", ["/ws/chat", "/ws/chat/x", "/ws/", "/", "/api/chat", "/ws/chat/;x", "/x/ws/chat/"])
@@ -111,4 +107,4 @@ def test_a_foreign_page_gets_no_socket(gateway: Gateway, clients: ExitStack) -> 
     wire = clients.enter_context(SocketWire(gateway.port))
     lines = ("Origin: http://evil.example", "Cookie: sessionid=x", "X-Request-ID: foreign-page")
     assert wire.ask("/ws/chat/", *lines).rest(within=2).status == 403
-    assert line_of(gateway.log(), "foreign-page")[:4] == ["WS", "/ws/chat/", "403", "0"]
+    assert line_of(gateway.log, "foreign-page")[:4] == ["WS", "/ws/chat/", "403", "0"]
