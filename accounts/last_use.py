@@ -3,7 +3,6 @@
 import logging
 import time
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from django.db.models import Model
 
@@ -15,17 +14,12 @@ logger = logging.getLogger("gateway.upkeep")
 
 _BETWEEN_WRITES = 10.0  # seconds
 
-_noted: dict[tuple[type[Model], int], "_Use"] = {}
-
-
-class _Use(NamedTuple):
-    at: float  # seconds since 1970
-    address: str
+_noted: dict[tuple[type[Model], int], tuple[float, str]] = {}  # when, in seconds since 1970, and from where
 
 
 def note(principal: Principal, address: str) -> None:
     """A credential was used just now. Costs next to nothing; the database hears of it within seconds."""
-    use = _Use(time.time(), address)
+    use = (time.time(), address)
     if principal.token_id is not None:
         if principal.kind is CredentialKind.API:  # not what it has handed out
             _noted[ApiToken, principal.token_id] = use
@@ -36,10 +30,10 @@ def note(principal: Principal, address: str) -> None:
 def write_down() -> None:
     """Writes what was noted. Uses the ORM."""
     while _noted:
-        (model, key), use = _noted.popitem()
-        at = datetime.fromtimestamp(use.at, UTC)
+        (model, key), (moment, address) = _noted.popitem()
+        at = datetime.fromtimestamp(moment, UTC)
         if model is ApiToken:
-            ApiToken.objects.filter(pk=key).update(last_used_at=at, last_used_from=use.address or None)
+            ApiToken.objects.filter(pk=key).update(last_used_at=at, last_used_from=address or None)
         else:
             SignIn.objects.filter(pk=key).update(last_used_at=at)
 

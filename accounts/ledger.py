@@ -178,7 +178,7 @@ def _not_as_looked_up(cursor: CursorWrapper, asking: Sequence[Hold | Extension])
 
     Also the number of the quotas' revision, which the same queries tell.
     """
-    standing = standing_of(cursor, {_asks(item).principal for item in asking})
+    standing = standing_of(cursor, [_asks(item).principal for item in asking])
     refused: dict[int, Exception] = {}
     for item in asking:
         error = standing.flaw(_asks(item).principal)

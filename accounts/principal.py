@@ -52,11 +52,11 @@ class Principal:
 
     def may_use(self, provider: str, model: str) -> bool:
         """Whether it may use a provider's model."""
-        return all(scope.permits(provider, model) for scope in self.scopes)
+        return not self.scopes or all(scope.permits(provider, model) for scope in self.scopes)
 
     def may_see(self, provider: str) -> bool:
         """Whether it may use anything of a provider's."""
-        return all(scope.permits_provider(provider) for scope in self.scopes)
+        return not self.scopes or all(scope.permits_provider(provider) for scope in self.scopes)
 
     def may_come_from(self, address: str) -> bool:
         return not self.addresses or is_within(address, self.addresses)

@@ -10,7 +10,7 @@ from accounts.principal import Principal
 from storage.revisions import PROVIDERS, QUOTAS, column
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Standing:
     """What is good at this moment: tokens with their generation, sign-ins and users, by id.
 
@@ -18,8 +18,8 @@ class Standing:
     """
 
     tokens: dict[int, int]
-    sign_ins: frozenset[int]
-    users: frozenset[int]
+    sign_ins: set[int]
+    users: set[int]
     quotas: int
     providers: int
 
@@ -39,7 +39,9 @@ class Standing:
 
 def standing_of(cursor: CursorWrapper, principals: Iterable[Principal]) -> Standing:
     """How the credentials of some callers stand now."""
-    tokens, sign_ins, users = set(), set(), set()
+    tokens: set[int] = set()
+    sign_ins: set[int] = set()
+    users: set[int] = set()
     for one in principals:
         if one.token_id is not None:
             tokens.add(one.token_id)
@@ -47,27 +49,25 @@ def standing_of(cursor: CursorWrapper, principals: Iterable[Principal]) -> Stand
             sign_ins.add(one.sign_in_id)
         else:
             users.add(one.user_id)
-    good = _found(cursor, _TOKENS, tokens)
-    signed_in = _found(cursor, _SIGN_INS, sign_ins)
+    good, signed_in = _found(cursor, _TOKENS, tokens), _found(cursor, _SIGN_INS, sign_ins)
     there = _found(cursor, _USERS, users)
-    quotas, providers = min((row[1:] for row in (*good, *signed_in, *there)), default=(0, 0))
+    rows = [*good, *signed_in, *there]
     return Standing(
-        {row[0][0]: row[0][1] for row in good},
-        frozenset(row[0][0] for row in signed_in),
-        frozenset(row[0][0] for row in there),
-        quotas,
-        providers,
+        {row[0]: row[1] for row in good},
+        {row[0] for row in signed_in},
+        {row[0] for row in there},
+        min((row[2] for row in rows), default=0),
+        min((row[3] for row in rows), default=0),
     )
 
 
-_Row = tuple[tuple[int, int], int, int]  # id and generation; the two revisions
-
-
-def _found(cursor: CursorWrapper, statement: str, keys: set[int]) -> list[_Row]:
+def _found(cursor: CursorWrapper, statement: str, keys: set[int]) -> list[tuple[int, int, int, int]]:
+    """Those that are good: id, generation, and the two revisions."""
     if not keys:
         return []
-    cursor.execute(f"{statement} ({', '.join(['%s'] * len(keys))})", list(keys))
-    return [((key, generation), quotas, providers) for key, generation, quotas, providers in cursor.fetchall()]
+    cursor.execute(f"{statement} ({', '.join(['%s'] * len(keys))})", [*keys])
+    found: list[tuple[int, int, int, int]] = cursor.fetchall()
+    return found
 
 
 # As ApiToken.objects.usable(), SignIn and User have it; but that an end which was set is seen by who looks a credential

@@ -110,14 +110,19 @@ class Answer:
         """
         for position, planned in enumerate(plan):
             execution = self._begin(planned)
+            self._leash.begin_to_wait(asyncio.current_task())
             try:
-                await self._leash.wait(self._open_attempt(execution))
+                await self._open_attempt(execution)
                 return
+            except asyncio.CancelledError as error:
+                raise self._leash.reason(error) from None
             except UpstreamError as error:
                 await self._close_upstream()
                 if not error.retryable or position == len(plan) - 1 or self._waiting.left:
                     raise
                 self._attempts.append(execution.record(_state_of(error), error))
+            finally:
+                self._leash.waiting = None
 
     def _begin(self, planned: PlannedAttempt) -> Execution:
         self._waiting.asks(planned.endpoint.on_disconnect)
@@ -170,6 +175,7 @@ class Answer:
         chunk, chunks, execution = self._first, self._chunks, self._execution
         if chunk is None or chunks is None or execution is None:
             raise RuntimeError("The answer is not open.")
+        leash, task = self._leash, asyncio.current_task()
         try:
             while True:
                 self._note(execution, chunk)
@@ -178,14 +184,19 @@ class Answer:
                 yield chunk
                 if chunk.end:
                     return
+                leash.begin_to_wait(task)
                 try:
-                    chunk = await self._leash.wait(anext(chunks))
+                    chunk = await anext(chunks)
                 except StopAsyncIteration:
                     raise Truncated("the answer ended without its end mark") from None
+                finally:
+                    leash.waiting = None
         except BaseException as error:  # a cancel too: it says who has ended this
-            self._failure = error
+            self._failure = leash.reason(error)
             self._end_is_here()
-            raise
+            if self._failure is error:
+                raise
+            raise self._failure from None
 
     async def collect(self) -> Completion:
         """The rest of the answer as a whole. Raises UpstreamError."""

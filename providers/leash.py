@@ -7,8 +7,6 @@ by each process for its own answers; so it does not matter in which process a ri
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
-from typing import TypeVar
 
 from django.db import connection
 
@@ -20,8 +18,6 @@ from providers.errors import ProviderWithdrawn
 from providers.models import Provider
 from storage.periodic import Periodic
 
-T = TypeVar("T")
-
 logger = logging.getLogger("gateway.calls")
 
 _BETWEEN_LOOKS = 1.0  # seconds
@@ -31,37 +27,38 @@ _running: set["Leash"] = set()
 
 
 class Leash:
-    """What an answer's waiting hangs on, so that it can be ended from another thread.
+    """What an answer hangs on, so that it can be ended from another thread.
 
-    Parameters: principal, whose answer it is. `provider` and `model` are to be kept up to date by whoever
-    holds the leash.
+    Parameters: principal, whose answer it is. `provider` and `model` are to be kept up to date by whoever holds the
+    leash, and `waiting`: the task that waits for the vendor, while one does. Such a wait is cancelled, and the error is
+    what it ended with.
     """
+
+    __slots__ = ("_loop", "_task", "begun", "error", "model", "principal", "provider", "waiting")
 
     def __init__(self, principal: Principal) -> None:
         self.principal = principal
         self.provider = self.model = ""
         self.error: Exception | None = None  # with which it was ended
         self.begun = time.monotonic()
-        self._loop = asyncio.get_running_loop()
+        self.waiting: asyncio.Task[object] | None = None
         self._task: asyncio.Task[object] | None = None
-        self._waiting: asyncio.Timeout | None = None
+        self._loop = asyncio.get_running_loop()
         _running.add(self)
         watch.start()
 
-    async def wait(self, awaitable: Awaitable[T]) -> T:
-        """Waits as `await` does. Raises the error with which the answer was ended, before or meanwhile."""
-        self._task = asyncio.current_task()
-        try:
-            async with asyncio.timeout(None) as self._waiting:
-                if self.error is not None:
-                    self._waiting.reschedule(self._loop.time())
-                return await awaitable
-        except TimeoutError:
-            if self.error is None:
-                raise
-            raise self.error from None
-        finally:
-            self._waiting = None
+    def begin_to_wait(self, task: "asyncio.Task[object] | None") -> None:
+        """A task is about to wait for the vendor. Raises the error with which the answer was ended before."""
+        if self.error is not None:
+            raise self.error
+        self.waiting = self._task = task
+
+    def reason(self, failure: BaseException) -> BaseException:
+        """Why a wait has failed: the error with which it was ended, if it was, and else the failure itself."""
+        if self.error is None or not isinstance(failure, asyncio.CancelledError) or self._task is None:
+            return failure
+        self._task.uncancel()
+        return self.error
 
     def pull(self, error: Exception) -> None:
         """Ends the answer with an error. To be called from another thread."""
@@ -78,8 +75,8 @@ class Leash:
         if self.error is not None or self not in _running:
             return
         self.error = error
-        if self._waiting is not None:
-            self._waiting.reschedule(self._loop.time())
+        if self.waiting is not None:
+            self.waiting.cancel()
         self._loop.call_later(_PATIENCE, self._tear)
 
     def _tear(self) -> None:

@@ -19,6 +19,7 @@ access_log = logging.getLogger("gateway.access")
 error_log = logging.getLogger("gateway.errors")
 
 _REQUEST_ID = request_id.HEADER.lower().encode()
+_RESET_PATH = "/password/reset/"
 _SECRET = re.compile(r"(?<=^/password/reset/)[^/]+/.+")  # with which anybody could set a password
 
 
@@ -113,7 +114,9 @@ class _Exchange:
             await send_problem(problems.INTERNAL_ERROR, self.send)
 
     def write_line(self) -> None:
-        method, public = self._scope.get("method", "WS"), _SECRET.sub("***", self._scope["path"])
+        method, public = self._scope.get("method", "WS"), self._scope["path"]
+        if public.startswith(_RESET_PATH):
+            public = _SECRET.sub("***", public)
         # Quoted again, so that no escape in a path can forge a line.
         path = quote(public, safe="/:@-._~!$&'()*+,;=")
         milliseconds = (time.perf_counter() - self._started) * 1000
