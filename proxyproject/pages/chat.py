@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
 
+from accounts import usage
 from accounts.models import Unit, Window
 from proxyproject.pages import usage_words
 from proxyproject.server.limits import Limits
@@ -30,6 +31,8 @@ def _words() -> dict[str, Any]:
     return {
         "left": {unit: usage_words.left(unit) for unit in Unit.values},
         "when": {window: usage_words.when(window) for window in Window.values},
+        "needed": gettext("This one may take {amount}."),
+        "currency": usage.currency(),
         "resetsAt": gettext("{left}, resets at {time}"),
         "resetsOn": gettext("{left}, resets on {date}"),
         "stopped": gettext("Stopped"),

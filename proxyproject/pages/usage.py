@@ -95,12 +95,9 @@ def _switches(asked: Asked, now: datetime) -> list[dict[str, Any]]:
     if asked.month and asked.month not in months:
         months[asked.month] = asked.month
     days = [(gettext("{count} days").format(count=n), asked.link(days=str(n)), asked.length == n) for n in LENGTHS]
+    calendar = [(text, asked.link(month=month), asked.month == month) for month, text in months.items()]
     return [
-        {"name": gettext("Days"), "choices": days},
-        {
-            "name": gettext("Month"),
-            "choices": [(text, asked.link(month=month), asked.month == month) for month, text in months.items()],
-        },
+        {"name": gettext("Period"), "choices": [*days, *calendar]},
         {
             "name": gettext("Shown"),
             "choices": [(text, asked.link(measure=key), key == asked.measure) for key, text in _MEASURES.items()],

@@ -44,7 +44,7 @@ def key_of(owner: Visitor, name: str) -> str:
 
 
 def test_empty_then_made_then_in_the_list(gateway: Gateway, owner: Visitor) -> None:
-    assert "You have no token that works." in owner.get("/tokens").text
+    assert "You have no token yet." in owner.get("/tokens").text
     secret = make(owner, "nightly <b>run</b>")
     assert status(gateway, secret) == 200
     shown = owner.get("/tokens")

@@ -167,24 +167,6 @@ def test_a_failure_is_told_and_tried_again(stage: Stage, chat: Chat) -> None:
     expect(chat.page.locator(".by-person")).to_have_count(1)
 
 
-def test_what_is_left_is_told(newcomer: Chat) -> None:
-    chat = newcomer
-    quota = (
-        "from accounts.models import Quota, User; Quota.objects.create(user=User.objects.get(username={!r}), **{!r})"
-    )
-    chat.gateway.python(quota.format(chat.name, {"unit": "requests", "window": "hour", "limit": 1}))
-    chat.page.reload()
-    left = chat.page.locator("#left")
-    expect(left).to_have_text(re.compile(r"^1 of 1 requests left this hour, resets at \d\d:00$"))
-    chat.ask("Hello")
-    expect(left).to_have_text(re.compile("^0 of 1 requests left this hour"))
-    chat.ask("Hello again")
-    failure = chat.page.locator(".failure:visible")
-    expect(failure).to_contain_text("0 of 1 requests left this hour")
-    expect(failure.get_by_role("link", name="See your usage")).to_be_visible()
-    expect(chat.question).to_be_editable()
-
-
 def test_a_broken_connection_is_mended(stage: Stage, chat: Chat) -> None:
     sockets: list[WebSocketRoute] = []
 
@@ -257,6 +239,9 @@ def test_the_reader_is_left_where_they_read(stage: Stage, chat: Chat) -> None:
     chat.ask("Count", f"cancel{stage.suffix}/hold-middle")
     expect(chat.answers.last.locator(".said")).to_have_text("One")
     assert from_end(page) < 1, "the end is followed"
+    chat.question.fill("line\n" * 9)
+    wait_until(lambda: from_end(page) < 1, 2, lambda: "a long question covers the end")
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "the page itself does not scroll"
     page.get_by_role("region", name="Conversation").evaluate("(region) => (region.scrollTop = 200)")
     expect(to_end).to_be_visible()
     before = from_end(page)

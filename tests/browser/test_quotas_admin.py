@@ -54,6 +54,9 @@ def test_quotas_are_set_on_a_persons_page_and_hold(admin: Person, gateway: Gatew
     assert [gateway.call(token, ECHO).status_code for _ in range(2)] == [200, 429]
     admin.press("See the calls")
     expect(admin.page.locator("#result_list tbody tr")).to_have_count(3)
+    look_for(admin, name)
+    admin.press("See the usage")
+    expect(admin.page.get_by_role("heading", level=1)).to_have_text(f"Usage of {name}")
 
 
 def test_what_is_wrong_with_a_row_is_told(admin: Person, gateway: Gateway) -> None:
@@ -96,3 +99,6 @@ def test_defaults_and_the_quotas_of_groups(admin: Person, gateway: Gateway) -> N
     admin.is_told("was added successfully")
     admin.go("/admin/accounts/quota/?for=everybody")
     expect(admin.page.locator("#result_list tbody tr")).to_contain_text("everybody")
+    admin.page.locator("#result_list tbody th a").click()  # others who share the gateway are to find none
+    admin.press("Delete")
+    admin.press("Yes, I’m sure")

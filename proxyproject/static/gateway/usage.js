@@ -1,4 +1,4 @@
-// The chart, times in the browser's zone where the reader has chosen none, and switches that keep the page.
+// The chart, and switches that keep the page. Times: times.js.
 // Without this file the same numbers stand in the tables, and each switch is a link.
 
 const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
@@ -109,22 +109,6 @@ function draw() {
   });
 }
 
-const FORMS = {
-  time: { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" },
-  date: { day: "numeric", month: "long" },
-};
-
-function tellTimes() {
-  const zone = document.querySelector("[data-zone]");
-  if (zone?.dataset.zone === "fixed") return;
-  for (const told of document.querySelectorAll("time[data-form]")) {
-    const moment = new Date(told.dateTime);
-    const forms = told.dataset.form === "moment" ? ["date", "time"] : [told.dataset.form];
-    told.textContent = forms.map((form) => moment.toLocaleString(language, FORMS[form])).join(", ");
-  }
-  if (zone) zone.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
-}
-
 async function show(address) {
   const numbers = document.getElementById("numbers");
   const focused = numbers.contains(document.activeElement) ? document.activeElement.textContent : null;
@@ -158,5 +142,4 @@ addEventListener("popstate", () => show(location.href));
 document.documentElement.addEventListener("themechange", draw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
-tellTimes();
 draw();

@@ -47,8 +47,8 @@ function share(one) {
 export function told(one, words) {
   const remaining = one.remaining ?? Math.max(0, one.limit - one.used - one.reserved);
   const left = words.left[one.unit]
-    .replace("{left}", amount(remaining, one))
-    .replace("{limit}", amount(one.limit, one))
+    .replace("{left}", amount(remaining, one.unit))
+    .replace("{limit}", withUnit(one.limit, one.unit, words))
     .replace("{when}", words.when[one.window]);
   if (!one.resets_at || one.unit === "concurrency") return left;
   const moment = new Date(one.resets_at);
@@ -60,9 +60,26 @@ export function told(one, words) {
     : words.resetsOn.replace("{left}", left).replace("{date}", date);
 }
 
-function amount(value, one) {
-  const decimals = one.unit === "cost" ? 2 : 0;
+// Of a refusal: what the call may take, where there is something left but less than that.
+export function needed(details, words) {
+  const left = details.limit - details.used - details.reserved;
+  if (left <= 0 || details.needed <= left) return "";
+  return words.needed.replace("{amount}", withUnit(details.needed, details.unit, words));
+}
+
+// Whether it is for want of room that a call was refused, and not because its price is unknown.
+export function isShort(details) {
+  return details.unit !== "concurrency" && details.needed > details.limit - details.used - details.reserved;
+}
+
+function withUnit(value, unit, words) {
+  const digits = amount(value, unit);
+  return unit === "cost" ? `${digits}\u00a0${words.currency}` : digits;
+}
+
+// As the usage page has it: of money two decimals, or four where there is less than one unit of the currency.
+function amount(value, unit) {
+  const decimals = unit !== "cost" ? 0 : value > 0 && value < 1 ? 4 : 2;
   const options = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-  const digits = value.toLocaleString("en-US", options).replaceAll(",", "\u202f");
-  return one.currency ? `${digits} ${one.currency}` : digits;
+  return value.toLocaleString("en-US", options).replaceAll(",", "\u202f");
 }

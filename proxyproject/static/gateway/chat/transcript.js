@@ -10,8 +10,8 @@ export class Transcript {
     this.follows = true; // the reader is at the end
     scroller.addEventListener("scroll", () => this.#look(), { passive: true });
     toEnd.addEventListener("click", () => this.goToEnd());
-    new ResizeObserver(() => this.keepUp()).observe(list);
-    new ResizeObserver(() => this.keepUp()).observe(scroller);
+    const sizes = new ResizeObserver(() => this.keepUp());
+    for (const part of [list, scroller, toEnd.parentElement]) sizes.observe(part); // the last: a long question takes room too
   }
 
   #look() {
