@@ -64,6 +64,13 @@ class QuotaInline(admin.TabularInline[Quota, Any]):
     readonly_fields = ("counted",)
     extra = 0
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """With its name for screen readers too: in a table, that stands over the column only."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.widget.attrs.setdefault("aria-label", str(field.label))
+        return field
+
     @admin.display(description="used")
     def counted(self, quota: Quota) -> str:
         return counted(quota)

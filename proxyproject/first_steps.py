@@ -21,10 +21,10 @@ class FirstSteps:
         """What to tell a newcomer."""
         return f"""
 Made on this first run, and shown only now:
-  admin page   {address}/admin/   user: admin   password: {self.password}
+  sign in      {address}/         user: admin   password: {self.password}
   API token    {self.token}
 
-Try it:
+Chat on that page, administer at {address}/admin/, or call it:
   curl {address}/api/generate -H 'Authorization: Bearer {self.token}' -d '{{"prompt": "Hello, gateway"}}'
 """
 

@@ -101,3 +101,14 @@ def test_a_provider_that_the_parent_may_not_use(gateway: Gateway, user_token: st
 )
 def test_what_makes_no_sense(gateway: Gateway, user_token: str, wrong: dict[str, Any]) -> None:
     assert refusal(ask(gateway, user_token, wrong)) == (400, "INVALID_REQUEST")
+
+
+def test_a_token_ends_with_the_one_that_made_it(gateway: Gateway) -> None:
+    first = gateway.token(new_name())
+    made = gateway.call(first, {"name": "second"}, "/api/tokens").json()["data"]
+    third = gateway.call(made["token"], {"name": "third"}, "/api/tokens").json()["data"]["token"]
+    listed = gateway.call(first, None, "/api/tokens", method="GET").json()["data"]
+    number = min(one["id"] for one in listed)
+    assert gateway.call(third, ECHO).status_code == 200
+    gateway.call(first, None, f"/api/tokens/{number}", method="DELETE")
+    assert [gateway.call(token, ECHO).status_code for token in (first, made["token"], third)] == [401, 401, 401]

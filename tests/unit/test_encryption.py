@@ -7,7 +7,6 @@ from cryptography.fernet import Fernet
 from django.core import serializers
 from django.core.exceptions import FieldError
 from django.core.management import call_command
-from django.core.management.base import CommandError
 from django.db import connection
 from pytest_django import Settings
 
@@ -292,30 +291,3 @@ def test_validation_leaves_a_secret_as_it_is(row: ProviderKey, settings: Setting
 
 def test_it_is_in_no_repr(row: ProviderKey) -> None:
     assert "canary" not in repr(row) + str(row) + repr(list(ProviderKey.objects.all()))
-
-
-def test_all_secrets_are_encrypted_anew(
-    row: ProviderKey, provider: Provider, settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
-    other = key_of(provider, "another")
-    other.save()
-    before = settings.GATEWAY_ENCRYPTION_KEYS
-    settings.GATEWAY_ENCRYPTION_KEYS = [new_key(), *before]
-    call_command("rotate_encryption_keys")
-    assert capsys.readouterr().out == "Encrypted anew: 2 secrets.\n"
-    settings.GATEWAY_ENCRYPTION_KEYS = settings.GATEWAY_ENCRYPTION_KEYS[:1]  # the old one is off the list
-    assert (again(row).secret, again(other).secret) == (CLEAR, "another")
-
-
-def test_a_secret_that_no_key_fits_stays_and_is_named(
-    row: ProviderKey, provider: Provider, settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = settings.GATEWAY_ENCRYPTION_KEYS
-    settings.GATEWAY_ENCRYPTION_KEYS = [new_key()]
-    other = key_of(provider, "another")
-    other.save()
-    with pytest.raises(CommandError, match=f"No key on the list fits providers.ProviderKey {row.pk}. Put the key back"):
-        call_command("rotate_encryption_keys")
-    assert capsys.readouterr().out == "Encrypted anew: 1 secrets.\n"
-    settings.GATEWAY_ENCRYPTION_KEYS = before
-    assert again(row).secret == CLEAR
