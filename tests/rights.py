@@ -7,7 +7,9 @@ from http.client import HTTPConnection
 from typing import Any
 
 from tests.gateway import Gateway
-from tests.routes import Route
+from tests.routes import BOUNDARY, Route
+from tests.vendors.openai import OpenAI
+from tests.vendors.server import Answer, Arrived, as_json
 
 SECRET_HEADERS = {
     "token": "Authorization",
@@ -15,7 +17,9 @@ SECRET_HEADERS = {
     "x-goog-api-key": "x-goog-api-key",
     "xi-api-key": "xi-api-key",
 }
+PAGE = "https://app.example.com"  # the origin that a pass is limited to
 _CSRF = "a" * 32
+_KINDS = {"ben": {"session", "token"}, "super": {"session", "token"}}  # others call with each kind that they have
 
 # Makes the cast inside the server's database, and prints their credentials.
 _MAKE = """
@@ -42,11 +46,12 @@ def web_token(kind, who, expires=3600, **claims):
     now = int(time.time())
     content = {"token_type": kind, "user_id": str(who.pk), "jti": f"{kind}-{time.time_ns()}", "sid": sign_in.pk,
                "iat": now - 9000, "exp": now + expires, "iss": settled["ISSUER"], **claims}
+    content = {name: value for name, value in content.items() if value is not None}
     return jwt.encode(content, settled["SIGNING_KEY"], algorithm=settled["ALGORITHM"]), sign_in
 
-def browser_pass(who, expires=3600, endpoints=(), providers=()):
-    limits = {"providers": [*providers], "models": [], "endpoints": [*endpoints], "origin": ""}
-    return web_token("browser", who, expires, **limits)
+def browser_pass(who, expires=3600, endpoints=(), providers=(), models=(), origin="", **claims):
+    limits = {"providers": [*providers], "models": [*models], "endpoints": [*endpoints], "origin": origin}
+    return web_token("browser", who, expires, **limits, **claims)
 
 made = {}
 def equip(state, who):
@@ -90,6 +95,19 @@ made["limited to a provider"] = {
     "token": ApiToken.objects.issue(clerk, "provider", providers=["demo"])[1],
     "pass": browser_pass(clerk, providers=["demo"])[0],
 }
+for model in ("m", "echo-1"):
+    made[f"limited to model {model}"] = {
+        "user": clerk.pk,
+        "token": ApiToken.objects.issue(clerk, model, models=[model])[1],
+        "pass": browser_pass(clerk, models=[model])[0],
+    }
+anna = User.objects.get(username="anna")
+made["of one page"] = {"user": anna.pk, "pass": browser_pass(anna, origin="https://app.example.com")[0]}
+for state, grace in (("in grace", 3600), ("replaced", 0)):
+    token, clear = ApiToken.objects.issue(anna, state)
+    handed_out = browser_pass(anna, tid=token.pk, tsn=token.secret_number, sid=None)[0]
+    token.rotate(datetime.timedelta(seconds=grace))
+    made[state] = {"user": anna.pk, "token": clear, "pass": handed_out}
 far = ApiToken.objects.issue(clerk, "far", addresses=["203.0.113.0/24"])[1]
 made["from elsewhere"] = {"user": clerk.pk, "token": far}
 made["own"] = {
@@ -122,6 +140,10 @@ def cast(gateway: Gateway) -> tuple[list[Credential], dict[str, Any]]:
     made = json.loads(gateway.python(_MAKE))
     own = made.pop("own")
     found = [ANONYMOUS, Credential("anonymous", "nonsense", {"Authorization": f"Bearer agw_{secrets.token_hex(23)}"})]
+    of_page = {"Authorization": f"Bearer {made.pop('of one page')['pass']}"}
+    found.append(Credential("anna", "pass from its page", {**of_page, "Origin": PAGE}))
+    found.append(Credential("from another page", "pass", {**of_page, "Origin": f"{PAGE}:8443"}))
+    found.append(Credential("from no page", "pass", of_page))
     for state, secret_of in made.items():
         found += _credentials(state, secret_of)
     anna = made["anna"]
@@ -135,16 +157,32 @@ def cast(gateway: Gateway) -> tuple[list[Credential], dict[str, Any]]:
 
 
 def _credentials(state: str, secret_of: dict[str, Any]) -> list[Credential]:
+    secret_of = {kind: secret for kind, secret in secret_of.items() if kind in _KINDS.get(state, secret_of)}
     found = []
     if session := secret_of.get("session"):
         cookies = {"Cookie": f"sessionid={session}; csrftoken={_CSRF}", "X-CSRFToken": _CSRF}
         found.append(Credential(state, "session", cookies))
     bearers = {kind: f"Bearer {secret_of[kind]}" for kind in ("jwt", "pass") if kind in secret_of}
     found += [Credential(state, kind, {"Authorization": bearer}) for kind, bearer in bearers.items()]
-    for kind, header in SECRET_HEADERS.items():
+    headers = SECRET_HEADERS if state == "anna" else {"token": SECRET_HEADERS["token"]}
+    for kind, header in headers.items():
+        if "token" not in secret_of:
+            continue
         value = f"Token {secret_of['token']}" if kind == "token" else secret_of["token"]
         found.append(Credential(state, kind, {header: value}))
     return found
+
+
+class Obliging(OpenAI):
+    """A vendor of all kinds: OpenAI's API, and at any other path all is well."""
+
+    def key_in(self, arrived: Arrived) -> str:
+        carried = (arrived.headers.get(name, "") for name in ("authorization", "x-api-key", "xi-api-key"))
+        return next(filter(None, carried), "").removeprefix("Bearer ").removeprefix("Key ")
+
+    def reply(self, arrived: Arrived) -> Answer:
+        answer = super().reply(arrived)
+        return as_json({"usage": {}}) if answer.status == 404 else answer
 
 
 class Browser:
@@ -161,10 +199,17 @@ class Browser:
         path = route.path
         if credential.query:
             path += ("&" if "?" in path else "?") + credential.query
-        is_form = isinstance(route.body, str)
-        body = route.body if route.body is None or is_form else json.dumps(route.body)
-        kind = "application/x-www-form-urlencoded" if is_form else "application/json"
-        headers = {"Content-Type": kind, **credential.headers}
+        body, kind = _body_of(route)
+        headers = {"Content-Type": kind, **route.headers, **credential.headers}
         self._connection.request(route.method, path, body, headers)
         answer = self._connection.getresponse()
-        return answer.status, answer.read().decode(), answer.headers.get("location", "")
+        return answer.status, answer.read().decode("utf-8", "replace"), answer.headers.get("location", "")
+
+
+def _body_of(route: Route) -> tuple[str | bytes | None, str]:
+    """The body to send, and its type."""
+    if isinstance(route.body, bytes):
+        return route.body, f"multipart/form-data; boundary={BOUNDARY}"
+    if isinstance(route.body, str):
+        return route.body, "application/x-www-form-urlencoded"
+    return None if route.body is None else json.dumps(route.body), "application/json"

@@ -6,12 +6,10 @@ from typing import Any
 import pytest
 
 from tests.addis_upstream import AddisUpstream
-from tests.conftest import PROVIDER_KEY
 from tests.gateway import Gateway
 from tests.recorder import Caller, Recorder, a_provider_of_each_type
-from tests.rights import Rights, cast
+from tests.rights import Obliging, Rights, cast
 from tests.serving import fresh, running
-from tests.upstream import Upstream
 from tests.vendors.server import KEY
 
 
@@ -51,11 +49,11 @@ def caller(gateway: Gateway, user_token: str, staff_token: str, recorder: Record
 @pytest.fixture(scope="session")
 def rights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rights]:
     """A server with the whole cast of those who might call it, and with what they might call."""
-    gateway, upstream = fresh(tmp_path_factory.mktemp("rights") / "var"), Upstream().start()
+    gateway, upstream = fresh(tmp_path_factory.mktemp("rights") / "var"), Obliging().start()
     with running(gateway):
         staff = gateway.token("maker", staff=True)
         for name, kind in (("upstream", "openai"), ("an", "anthropic"), ("fa", "fal"), ("el", "elevenlabs")):
-            body: dict[str, Any] = {"name": name, "type": kind, "base_url": upstream.url, "api_key": PROVIDER_KEY}
+            body: dict[str, Any] = {"name": name, "type": kind, "base_url": upstream.url, "api_key": KEY}
             body |= {"allow_private_network": True, "first_byte_timeout": 2, "default_model": "m"}
             assert gateway.call(staff, body, "/api/providers").status_code == 201
         yield gateway, *cast(gateway)

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from tests.api.apps import PNG
 from tests.conftest import PROVIDER_KEY
 from tests.gateway import Gateway
 from tests.serving import fresh, running
@@ -33,7 +35,23 @@ class Caller:
     said: str = ""  # by the stream, to its end
     lasted: float = 0.0  # seconds from the revocation on
 
-    def body(self, *, model: str, stream: bool) -> dict[str, object]:
+    @property
+    def is_streamed(self) -> bool:
+        return self.path != "/api/upload"
+
+    @property
+    def slow_model(self) -> str:
+        """The model whose answer is not over by itself."""
+        return "paced" if self.is_streamed else "hold-body"
+
+    def request(self, *, model: str, stream: bool) -> dict[str, Any]:
+        """What httpx is to send."""
+        if not self.is_streamed:
+            fields = {"message": "Hello", "provider": self.provider, "model": model}
+            return {"data": fields, "files": {"image": ("a.png", PNG)}}
+        return {"json": self._body(model, stream)}
+
+    def _body(self, model: str, stream: bool) -> dict[str, object]:
         if self.path == "/api/generate":
             return {"prompt": "Hello", "provider": self.provider, "model": model, "stream": stream}
         messages = [{"role": "user", "content": "Hello"}]
@@ -43,6 +61,13 @@ class Caller:
 _USER = "from accounts.models import User; u = User.objects.get(username={name!r}); "
 _SIGN_IN = "from accounts.models import SignIn; SignIn.objects.filter(user__username={name!r}).end()"
 _TOKEN = "from accounts.models import ApiToken; ApiToken.objects.get(user__username={name!r}).revoke()"
+_ROTATE = (
+    "from datetime import timedelta; from accounts.models import ApiToken;"
+    " ApiToken.objects.get(user__username={name!r}).rotate(timedelta(0))"
+)
+_NARROW = (
+    "from accounts.models import ApiToken; ApiToken.objects.get(user__username={name!r}).change(providers=['other'])"
+)
 _DISABLE = _USER + "u.is_active = False; u.save()"
 _PROVIDER = "from providers.models import Provider; p = Provider.objects.get(name={provider!r}); "
 
@@ -58,6 +83,10 @@ def _cast() -> list[Caller]:
         Caller("jwt", _SIGN_IN),
         Caller("jwt-user", _DISABLE),
         Caller("pass", _TOKEN, path="/v1/chat/completions"),
+        Caller("rotated", _ROTATE),
+        Caller("rotated-pass", _ROTATE, path="/v1/chat/completions"),
+        Caller("narrowed", _NARROW, "FORBIDDEN", 403),
+        Caller("upload", _TOKEN, path="/api/upload"),
         Caller("provider", _PROVIDER + "p.enabled = False; p.save()", "PROVIDER_UNAVAILABLE", 503),
         Caller("provider-v1", _PROVIDER + "p.enabled = False; p.save()", "", 503, path="/v1/chat/completions"),
         Caller("provider-deleted", _PROVIDER + "p.delete()", "PROVIDER_UNAVAILABLE", 404),
@@ -116,7 +145,7 @@ def _equip(gateway: Gateway, caller: Caller, staff: str, upstream: Upstream) -> 
     elif kind == "jwt":
         pair = httpx.post(f"{gateway.url}/api/auth/token", json={"username": caller.name, "password": _PASSWORD})
         caller.headers = {"Authorization": f"Bearer {pair.json()['access']}"}
-    elif kind == "pass":
+    elif "pass" in caller.name.split("-"):
         made = gateway.call(gateway.token(caller.name), {"providers": [caller.provider]}, "/api/auth/browser-token")
         caller.headers = {"Authorization": f"Bearer {made.json()['data']['token']}"}
     else:
@@ -135,15 +164,15 @@ def _session(gateway: Gateway, name: str) -> dict[str, str]:
 
 
 def _call(gateway: Gateway, caller: Caller) -> httpx.Response:
-    body = caller.body(model="m", stream=False)
-    return httpx.post(gateway.url + caller.path, json=body, headers=caller.headers, timeout=30)
+    request = caller.request(model="m", stream=False)
+    return httpx.post(gateway.url + caller.path, headers=caller.headers, timeout=30, **request)
 
 
 def _listen(gateway: Gateway, caller: Caller) -> float:
-    """Reads the caller's stream to its end; returns when that was."""
-    body = caller.body(model="paced", stream=True)
-    with httpx.stream("POST", gateway.url + caller.path, json=body, headers=caller.headers, timeout=30) as response:
-        assert response.status_code == 200, response.read()
+    """Reads the caller's answer to its end; returns when that was."""
+    request = caller.request(model=caller.slow_model, stream=True)
+    with httpx.stream("POST", gateway.url + caller.path, headers=caller.headers, timeout=30, **request) as response:
+        assert response.status_code == (200 if caller.is_streamed else 401), response.read()
         caller.said = "".join(response.iter_text())
     return time.monotonic()
 
@@ -157,7 +186,7 @@ def _wait_for_calls(gateway: Gateway, number: int) -> None:
     raise AssertionError("the streams have not begun")
 
 
-@pytest.mark.parametrize("name", [caller.name for caller in _cast()])
+@pytest.mark.parametrize("name", [caller.name for caller in _cast() if caller.is_streamed])
 def test_a_running_stream_ends_with_a_reason(revoked: dict[str, Caller], name: str) -> None:
     caller = revoked[name]
     assert caller.lasted < _WITHIN, caller.said
@@ -169,11 +198,20 @@ def test_a_running_stream_ends_with_a_reason(revoked: dict[str, Caller], name: s
         assert last["error"]["code"] == caller.code
 
 
+def test_an_upload_under_way_ends_as_refused(revoked: dict[str, Caller]) -> None:
+    caller = revoked["upload"]
+    assert 0 < caller.lasted < _WITHIN, caller.said
+    assert json.loads(caller.said)["error"]["code"] == "UNAUTHORIZED"
+
+
 @pytest.mark.parametrize("name", [caller.name for caller in _cast() if caller.name != "deleted-user"])
 def test_its_call_is_settled_as_revoked(
     revoked: dict[str, Caller], processes: tuple[Gateway, Gateway], name: str
 ) -> None:
-    query = f"SELECT state, estimated FROM accounts_call WHERE provider = '{revoked[name].provider}' AND streamed"
+    one = revoked[name]
+    query = (
+        f"SELECT state, estimated FROM accounts_call WHERE provider = '{one.provider}' AND model = '{one.slow_model}'"
+    )
     deadline = time.monotonic() + 5
     while (found := processes[0].rows(query))[0][0] == "open" and time.monotonic() < deadline:
         time.sleep(0.05)  # nobody waits for a settlement
