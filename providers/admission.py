@@ -10,6 +10,7 @@ from accounts.errors import NotPermitted, SettingsChanged
 from accounts.prices import PriceTable
 from accounts.principal import Principal
 from providers import bounds, directory, routing
+from providers.adapters import sure_models
 from providers.adapters.registry import adapter_for
 from providers.execution import rates_of
 from providers.routing import PlannedAttempt
@@ -48,20 +49,68 @@ async def _tried(
 def planned(principal: Principal, wanted: Wanted, endpoints: Mapping[str, Endpoint]) -> tuple[PlannedAttempt, ...]:
     """The attempts that routing allows and the caller's credential is good for.
 
-    Raises what routing.route raises, and NotPermitted when it is good for none.
+    Raises what routing.route raises, NotPermitted when it is good for none, and RequestNotPossible where models are
+    limited and a request is not plain about the one that it names.
     """
     plan = routing.route(wanted, endpoints)
-    if wanted.native is not None and wanted.native.model is None:
-        plan = tuple(_as_asked(one, wanted.native) for one in plan)
-    permitted = tuple(one for one in plan if principal.may_use(one.endpoint.name, one.model))
+    seen = tuple(one for one in plan if principal.may_see(one.endpoint.name))
+    if not seen:
+        raise NotPermitted(f"This credential is not good for provider '{plan[0].endpoint.name}'.")
+    native = wanted.native
+    if native is None:
+        permitted = tuple(one for one in seen if principal.may_use(one.endpoint.name, one.model))
+    elif native.model is not None:
+        permitted = tuple(one for one in seen if _may_send(principal, one, native))
+    else:
+        seen = tuple(_as_asked(principal, one, native) for one in seen)
+        permitted = tuple(one for one in seen if _may_relay(principal, one, native))
     if not permitted:
-        named = f" with the model '{plan[0].model}'" if principal.may_see(plan[0].endpoint.name) else ""
-        raise NotPermitted(f"This credential is not good for provider '{plan[0].endpoint.name}'{named}.")
+        raise _not_permitted(seen[0])
     return permitted
 
 
-def _as_asked(planned: PlannedAttempt, native: NativeRequest) -> PlannedAttempt:
-    """An attempt at a request that is relayed untouched: the model is what the request says. Raises ModelNotFound."""
-    named = adapter_for(planned.endpoint.type).named_model(native)
-    routing.check_named_model(planned.endpoint, native, named)
+def _not_permitted(planned: PlannedAttempt) -> NotPermitted:
+    if planned.model:
+        named = f"provider '{planned.endpoint.name}' with the model '{planned.model}'"
+        return NotPermitted(f"This credential is not good for {named}.")
+    return NotPermitted(
+        f"This credential is limited to some models. Name one of them to provider '{planned.endpoint.name}', in plain"
+        " JSON or in a plain form."
+    )
+
+
+def _as_asked(principal: Principal, planned: PlannedAttempt, native: NativeRequest) -> PlannedAttempt:
+    """An attempt at a request that is relayed untouched: the model is what the request says.
+
+    Raises ModelNotFound, and RequestNotPossible for a request that does not say it well enough to be judged.
+    """
+    adapter = adapter_for(planned.endpoint.type)
+    named = adapter.named_model(native, surely=_is_judged(principal, planned.endpoint))
+    if planned.endpoint.models:
+        routing.check_named_model(planned.endpoint, named, generates=adapter.generates(native))
     return replace(planned, model=named)
+
+
+def _may_send(principal: Principal, planned: PlannedAttempt, native: NativeRequest) -> bool:
+    """Whether the caller may have a request sent into which the planned model is put. Raises RequestNotPossible."""
+    if not principal.may_use(planned.endpoint.name, planned.model):
+        return False
+    if _is_judged(principal, planned.endpoint):
+        sure_models.check_sent(native, planned.model)
+    return True
+
+
+def _may_relay(principal: Principal, planned: PlannedAttempt, native: NativeRequest) -> bool:
+    """Whether the caller may have a request relayed untouched: one for a model of theirs, or one that only reads."""
+    if principal.may_use(planned.endpoint.name, planned.model):
+        return True
+    if adapter_for(planned.endpoint.type).generates(native):
+        return False
+    if not planned.model:
+        return native.method in {"GET", "HEAD"} and not native.body
+    return all(not scope.models or routing.is_followed_up(planned.model, scope.models) for scope in principal.scopes)
+
+
+def _is_judged(principal: Principal, endpoint: Endpoint) -> bool:
+    """Whether it matters which model a request names."""
+    return bool(endpoint.models) or any(scope.models for scope in principal.scopes)

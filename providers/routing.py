@@ -1,10 +1,10 @@
 """Which provider a request goes to: a pure function, so that it can be explained and tested as a table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from providers.errors import ModelNotFound, ProviderNotFound, ProviderUnavailable, RequestNotPossible
-from providers.types import ByModel, ByName, ByType, Endpoint, NativeRequest, Wanted
+from providers.types import ByModel, ByName, ByType, Endpoint, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,28 @@ def _check_model(endpoint: Endpoint, model: str, *, by_model: bool) -> None:
         raise RequestNotPossible(f"Provider '{endpoint.name}' has no model of that name. It has: {known}.")
 
 
-def check_named_model(endpoint: Endpoint, request: NativeRequest, named: str) -> None:
-    """Holds a request that is relayed untouched against the provider's models. Raises ModelNotFound.
+def check_named_model(endpoint: Endpoint, named: str, *, generates: bool) -> None:
+    """Holds a request that is relayed untouched against the provider's models.
 
-    Parameters: named, the model that its adapter finds in it; one without is for the vendor to judge. What follows up
-    on a run, which is never a POST, may name the beginning of a model's path only, as fal's addresses do.
+    Parameters: named, the model that its adapter finds in it for sure; generates, whether it may have a model make
+    something. Raises ModelNotFound, and RequestNotPossible where it must name one and does not.
     """
-    if not endpoint.models:
+    if not endpoint.models or named in endpoint.models:
         return
-    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise RequestNotPossible(f"Provider '{endpoint.name}' has a list of models. Send the body without encoding.")
-    follows_up = request.method != "POST" and any(model.startswith(f"{named}/") for model in endpoint.models)
-    if named and named not in endpoint.models and not follows_up:
+    if not named and generates:
+        raise RequestNotPossible(
+            f"Provider '{endpoint.name}' has a list of models. Name one of them, in plain JSON or in a plain form."
+        )
+    if named and (generates or not is_followed_up(named, endpoint.models)):
         raise ModelNotFound(named)
+
+
+def is_followed_up(named: str, models: Iterable[str]) -> bool:
+    """Whether what follows up on a run names one of these models.
+
+    It may name the beginning of a model's path only, as fal's addresses do.
+    """
+    return any(model.startswith(f"{named}/") for model in models)
 
 
 def _choose(wanted: Wanted, providers: Mapping[str, Endpoint]) -> tuple[Endpoint, str, str]:

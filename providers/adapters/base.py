@@ -25,12 +25,15 @@ from providers.adapters.key_watch import KeyWatch, quotes
 from providers.adapters.meters import Decoded, Meter, Unread, summary
 from providers.adapters.named_models import named_model
 from providers.adapters.streams import ServerSentEvents, StreamReader
+from providers.adapters.sure_models import sure_model
 from providers.adapters.translation import Translated, Translation, translated_answer
 from providers.conversation import GenerateRequest
 from providers.errors import BrokenAnswer, RequestNotPossible, StatusError, Truncated
+from providers.paths import is_free
 from providers.sse import Event
 from providers.types import Chunk, Endpoint, Head, NativeRequest, Usage
 
+_READING = {"GET", "HEAD", "OPTIONS", "DELETE"}  # and taking away
 _READ = RETURNED | RENAMED.keys()
 _LARGEST_REWRITTEN = 8 * 1024 * 1024  # bytes; a run's logs are in it
 
@@ -75,9 +78,13 @@ class HttpAdapter(ABC):
             self.native_body(endpoint, request),
         )
 
-    def named_model(self, request: NativeRequest) -> str:
-        """The model that a native request names, for the ledger; empty where it names none."""
-        return named_model(request.headers.get("content-type", ""), request.body)
+    def named_model(self, request: NativeRequest, *, surely: bool = False) -> str:
+        """The model that a native request names, as Adapter has it."""
+        return sure_model(request) if surely else named_model(request.headers.get("content-type", ""), request.body)
+
+    def generates(self, request: NativeRequest) -> bool:
+        """Whether a native request may have a model make something."""
+        return request.method not in _READING and not is_free(request.plain_path)
 
     def native_body(self, endpoint: Endpoint, request: NativeRequest) -> bytes:
         """The body to relay: as it came, unless `request.model` and `request.output` say otherwise."""

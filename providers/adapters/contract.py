@@ -60,8 +60,16 @@ class Adapter(Protocol):
         """Whether a native request in another vendor's wire format can be relayed in this one's words."""
         ...
 
-    def named_model(self, request: NativeRequest) -> str:
-        """The model that a native request names, for the ledger; empty where it names none."""
+    def named_model(self, request: NativeRequest, *, surely: bool = False) -> str:
+        """The model that a native request names, for the ledger; empty where it names none.
+
+        surely: to be judged by. Then it is what every reader takes for it, and else empty; raises RequestNotPossible
+        where something names another beside it.
+        """
+        ...
+
+    def generates(self, request: NativeRequest) -> bool:
+        """Whether a native request may have a model make something."""
         ...
 
     async def probe(self, endpoint: Endpoint, send: Sender) -> None:

@@ -31,8 +31,11 @@ class EchoAdapter:
     def translates(self, request: NativeRequest) -> bool:
         return False
 
-    def named_model(self, request: NativeRequest) -> str:
+    def named_model(self, request: NativeRequest, *, surely: bool = False) -> str:
         return ""
+
+    def generates(self, request: NativeRequest) -> bool:
+        return False
 
     async def probe(self, endpoint: Endpoint, send: Sender) -> None:
         """It is always there."""

@@ -13,6 +13,7 @@ from providers.adapters.base import HttpAdapter
 from providers.adapters.bodies import parsed_url
 from providers.adapters.json_values import document, measure
 from providers.adapters.meters import Document, Meter, Unread
+from providers.adapters.sure_models import sure_model
 from providers.types import Chunk, Endpoint, NativeRequest, Usage
 
 _PER_CHARACTER = re.compile(r"/v\d+/(text-to-speech|text-to-dialogue|sound-generation|speech-to-speech|music)(/|$)")
@@ -43,7 +44,9 @@ class ElevenLabsAdapter(HttpAdapter):
         url = parsed_url(f"{endpoint.base_url.rstrip('/')}/v1/models")
         return httpx.Request("GET", url, headers={"accept-encoding": "identity", **self.credentials(endpoint)})
 
-    def named_model(self, request: NativeRequest) -> str:
+    def named_model(self, request: NativeRequest, *, surely: bool = False) -> str:
+        if surely:
+            return sure_model(request, "model_id")
         named = _MODEL.search(request.body)
         return named[1].decode("ascii", "replace") if named else ""
 

@@ -67,8 +67,15 @@ class FalAdapter(HttpAdapter):
             headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in headers],
         )
 
-    def named_model(self, request: NativeRequest) -> str:
-        return fal_targets.model_of(_target(request) or "")
+    def named_model(self, request: NativeRequest, *, surely: bool = False) -> str:
+        """The model stands in the address, and in nothing else: a model's input may have a field of that name."""
+        target = _target(request) or ""
+        if surely and self.generates(request) and "/requests/" in fal_targets.endpoint_of(target):
+            return ""  # a path of some model's own, perhaps, that looks like what follows up on a run
+        return fal_targets.model_of(target)
+
+    def generates(self, request: NativeRequest) -> bool:
+        return fal_targets.kind_of(request.method, _target(request) or "").runs_model
 
     def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
         kind = fal_targets.kind_of(request.method, _target(request) or "")

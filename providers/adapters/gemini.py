@@ -6,12 +6,12 @@ Source: https://ai.google.dev/api
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 import orjson
 
-from providers.adapters import gemini_answer, gemini_content, gemini_fronts
+from providers.adapters import gemini_answer, gemini_content, gemini_fronts, sure_models
 from providers.adapters.base import TextAdapter
 from providers.adapters.bodies import parsed_url
 from providers.adapters.contract import Opened, Sender
@@ -25,6 +25,7 @@ from providers.sse import Event
 from providers.types import Chunk, Endpoint, NativeRequest, Usage
 
 _MODEL = re.compile(r"/(?:models|tunedModels)/([^/:]+)")
+_ONLY_MODEL = re.compile(r"(?:/(?!models/|tunedModels/)[^/]+)*/(?:models|tunedModels)/[^/:]+(?::\w+)?/?")
 _ABOUT_THE_KEY = re.compile(r"API_KEY_|API key (not|expired)", re.IGNORECASE)
 
 
@@ -87,10 +88,12 @@ class GeminiAdapter(TextAdapter):
         with _refusals_of_the_key():
             await super().probe(endpoint, send)
 
-    def named_model(self, request: NativeRequest) -> str:
+    def named_model(self, request: NativeRequest, *, surely: bool = False) -> str:
         """The model stands in the path; only what speaks OpenAI's format has it in the body."""
         named = _MODEL.search(request.plain_path)
-        return named[1] if named else super().named_model(request)
+        if named is None:
+            return super().named_model(request, surely=surely)
+        return _sure(request, named[1]) if surely else named[1]
 
     def meter(self, endpoint: Endpoint, request: NativeRequest, head: httpx.Response) -> Meter:
         if request.method != "POST":
@@ -110,6 +113,16 @@ class GeminiAdapter(TextAdapter):
     def refuses_key(self, status: int, body: bytes) -> bool:
         """An invalid key is a 400 like any other, but for its reason."""
         return status == 400 and gemini_answer.refuses_key(body)
+
+
+def _sure(request: NativeRequest, model: str) -> str:
+    """The model that a path names, if nothing in the request can be taken for another."""
+    named = sure_models.read(request)
+    said = [("model", named.model)] if named.model else []
+    sure_models.refuse_others(model, tuple((at, one.removeprefix("models/")) for at, one in (*said, *named.others)))
+    path = unquote(request.path)
+    is_plain = named.is_sound and ";" not in path and "//" not in path and _ONLY_MODEL.fullmatch(path)
+    return model if is_plain else ""
 
 
 @contextmanager

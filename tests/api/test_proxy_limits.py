@@ -14,6 +14,10 @@ from tests.vendors.server import KEY
 _AUDIO = [("Content-Type", "audio/mpeg")]
 _EVENTS = [("Content-Type", "text/event-stream")]
 FORM = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nlarge\r\n--b--'
+SOUND = (
+    b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nsmall\r\n--b\r\nContent-Disposition: form-data;'
+    b' name="file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n%b\r\n--b--\r\n' % (b"\0" * 100_000)
+)
 ESCAPED = "".join(f"\\u{ord(sign):04X}" for sign in KEY)
 
 
@@ -104,9 +108,7 @@ def test_what_only_begins_like_the_key_passes(caller: Caller, recorder: Recorder
     ("vendor", "path", "kind", "body"),
     [
         ("openai", "/chat/completions", JSON[0][1], b'{"model": "large"}'),
-        ("openai", "/chat/completions", "text/plain", b'{"a": {"model": "small"}, "model": "large"}'),
-        ("openai", "/chat/completions", JSON[0][1], b'{"model": "small", "Model": "large"}'),
-        ("openai", "/chat/completions", JSON[0][1], b'{"model": "small", "n": 1e999, "mod\\u0065l": "large"}'),
+        ("openai", "/chat/completions", "text/plain", b'{"metadata": {"model": "small"}, "model": "large"}'),
         ("openai", "/x", "Multipart/form-data; boundary=b", FORM),
         ("gemini", "/v1beta/models/large:generateContent", JSON[0][1], b"{}"),
         ("fal", "/fal.run/fal-ai/flux", JSON[0][1], b"{}"),
@@ -124,7 +126,7 @@ def test_only_listed_models(caller: Caller, recorder: Recorder, vendor: str, pat
 
 def test_listed_models_pass(caller: Caller, recorder: Recorder) -> None:
     for method, target, body in [
-        ("POST", "listed-openai/chat/completions", b'{"tools": [{"model": "x"}], "model": "small"}'),
+        ("POST", "listed-openai/chat/completions", b'{"messages": [{"model": "x"}], "model": "small"}'),
         ("GET", "listed-openai/models", b""),
         ("POST", "listed-gemini/v1beta/models/small:generateContent", b"{}"),
         ("POST", "listed-fal/queue.fal.run/fal-ai/flux/dev", b"{}"),
@@ -133,6 +135,22 @@ def test_listed_models_pass(caller: Caller, recorder: Recorder) -> None:
         recorder.says(Says())
         assert caller.ask(method, f"/proxy/{target}", JSON, body).status == 200, target
         assert len(recorder.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model": "small", "Model": "large"}',
+        b'{"model": "small", "n": 1e999, "mod\\u0065l": "large"}',
+        b'{"model": "small", "tools": [{"type": "advisor", "model": "large"}]}',
+        b'{"messages": []}',
+        b"",
+    ],
+)
+def test_a_model_in_doubt_is_none_that_is_listed(caller: Caller, recorder: Recorder, body: bytes) -> None:
+    recorder.says(Says())
+    assert caller.ask("POST", "/proxy/listed-openai/chat/completions", JSON, body).status == 400
+    assert recorder.requests == []
 
 
 def test_an_encoded_body_hides_no_model(caller: Caller, recorder: Recorder) -> None:
@@ -146,7 +164,7 @@ def test_an_encoded_body_hides_no_model(caller: Caller, recorder: Recorder) -> N
 def test_a_prompt_that_is_too_long(caller: Caller, recorder: Recorder, kind: str) -> None:
     for length, status in ((51, 400), (40, 200)):
         recorder.says(Says())
-        body = json.dumps({"messages": [{"role": "user", "content": "x" * length}]}).encode()
+        body = json.dumps({"model": "small", "messages": [{"role": "user", "content": "x" * length}]}).encode()
         headers = [("Content-Type", kind)] if kind else []
         answer = caller.ask("POST", "/proxy/listed-openai/chat/completions", headers, body)
         assert (answer.status, len(recorder.requests)) == (status, int(status == 200))
@@ -155,7 +173,10 @@ def test_a_prompt_that_is_too_long(caller: Caller, recorder: Recorder, kind: str
 def test_a_file_is_no_prompt(caller: Caller, recorder: Recorder) -> None:
     recorder.says(Says((b"text",), headers=[("Content-Type", "text/plain")]))
     answer = caller.ask(
-        "POST", "/proxy/listed-openai/audio/transcriptions", [("Content-Type", "audio/wav")], b"\0" * 100_000
+        "POST",
+        "/proxy/listed-openai/audio/transcriptions",
+        [("Content-Type", "multipart/form-data; boundary=b")],
+        SOUND,
     )
     assert (answer.status, caller.row(answer)["input_tokens"]) == (200, 0)
 
