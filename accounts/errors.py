@@ -8,6 +8,7 @@ AccountsError
 ├── QuotaExceeded        a valid caller who has used up what was allotted
 ├── QuotaSpent           whose quota was used up while an answer was on its way
 └── TooManyTries         somebody who may be guessing
+    └── TooManyAtOnce    nobody in particular: too many passwords are looked at just now
 """
 
 from dataclasses import dataclass
@@ -43,6 +44,14 @@ class TooManyTries(AccountsError):
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"There were too many tries. Try again in {retry_after} seconds.")
         self.retry_after = retry_after
+
+
+class TooManyAtOnce(TooManyTries):
+    """Too many wait to have a password looked at. It says nothing about whoever is told so."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retry_after)
+        self.args = ("Too many sign in at this moment. Try again in a few seconds.",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
+    "proxyproject.private_answers.PrivateAnswers",
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -108,7 +109,11 @@ DATABASES = {"default": database_settings(DATABASE_URL, VAR_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.text("REDIS_URL")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 2},  # seconds; a Redis that is silent is away
+    }
     if REDIS_URL
     # Its stock 300 entries could be flushed by whoever tries many names, and the counts of failures with them.
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
@@ -147,7 +152,8 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
 }
 
-# --- Mail. Without EMAIL_HOST none is sent, and whoever forgot a password is told to ask an administrator.
+# --- Mail. Without EMAIL_HOST, or with a wildcard in ALLOWED_HOSTS, none is sent, and whoever forgot a password is told
+# to ask an administrator.
 
 EMAIL_HOST = env.text("EMAIL_HOST")
 EMAIL_PORT = env.whole_number("EMAIL_PORT", 587, at_least=1, at_most=65535)
@@ -156,6 +162,8 @@ EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_SSL = EMAIL_PORT == 465  # there TLS comes first, elsewhere by STARTTLS
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=EMAIL_PORT == 587) and not EMAIL_USE_SSL
 EMAIL_TIMEOUT = 10  # seconds
+# A link in a mail begins with the host name that was asked for: where any will do, a stranger could choose it.
+ANSWERS_TO_ANY_HOST = any(host == "*" or host.startswith(".") for host in ALLOWED_HOSTS)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", EMAIL_HOST_USER if "@" in EMAIL_HOST_USER else "gateway@localhost")
 
 # --- Transport security

@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from accounts import lockout
-from accounts.errors import TooManyTries
+from accounts import hashing, lockout
+from accounts.errors import TooManyAtOnce, TooManyTries
 from accounts.models import User
 
 AnyForm = TypeVar("AnyForm", bound=forms.BaseForm)
@@ -19,6 +19,8 @@ AnyForm = TypeVar("AnyForm", bound=forms.BaseForm)
 
 def told(error: TooManyTries) -> str:
     """Until when one must wait, in a sentence."""
+    if isinstance(error, TooManyAtOnce):
+        return gettext("Too many people are signing in at this moment. Try again in a few seconds.")
     minutes = -(-error.retry_after // 60)
     until = timezone.localtime(timezone.now() + timedelta(seconds=error.retry_after))
     return ngettext(
@@ -78,6 +80,10 @@ class SignUpForm(UserCreationForm[User]):
 class ResetForm(PasswordResetForm):
     """Asks for a mail with a link to set a new password."""
 
+    email = forms.EmailField(
+        label=gettext_lazy("E-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
+
     def send_mail(self, *args: Any, **kwargs: Any) -> None:
         """Sends in a thread: how long the answer takes must not tell that an address is known."""
         threading.Thread(target=super().send_mail, args=args, kwargs=kwargs, name="password-reset").start()
@@ -101,6 +107,10 @@ class AccountForm(forms.ModelForm[User]):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if "email" in self.changed_data and not self.instance.check_password(cleaned.get("password", "")):
+        if "email" in self.changed_data and not self._has_password(cleaned.get("password", "")):
             self.add_error("password", gettext("Give your password to change the e-mail address."))
         return cleaned
+
+    def _has_password(self, password: str) -> bool:
+        with hashing.turn(regular=True):
+            return self.instance.check_password(password)

@@ -16,9 +16,10 @@ from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView, View
 
-from accounts import lockout, sign_ins
-from accounts.errors import TooManyTries
+from accounts import hashing, lockout, sign_ins
+from accounts.errors import TooManyAtOnce, TooManyTries
 from proxyproject.pages import forms, problems
+from storage.errors import StorageUnavailable
 
 
 class Guarded(View):
@@ -32,7 +33,11 @@ class Guarded(View):
                 lockout.guard(request, self.guarded, self.counted_by())
             return super().dispatch(request, *args, **kwargs)
         except TooManyTries as error:
-            return problems.answer(request, error, gettext("Too many tries"), forms.told(error))
+            title = gettext("Too many at once") if isinstance(error, TooManyAtOnce) else gettext("Too many tries")
+            return problems.answer(request, error, title, forms.told(error))
+        except StorageUnavailable as error:
+            advice = gettext("What this page needs cannot be reached. Try again in a few seconds; nothing was changed.")
+            return problems.answer(request, error, gettext("This is not possible now"), advice, knows_reader=False)
 
     def counted_by(self) -> str:
         """Whose tries are counted together; empty: those of an address."""
@@ -86,6 +91,10 @@ class PasswordChange(Guarded, views.PasswordChangeView):
     def counted_by(self) -> str:
         return f"user {self.request.user.pk}"
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with hashing.turn(regular=True):
+            return super().post(request, *args, **kwargs)
+
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
         sign_ins.begin_session(form.user, self.request)  # the new password ended the one before
@@ -102,10 +111,11 @@ class PasswordReset(Guarded, views.PasswordResetView):
     email_template_name = "signing/password_reset_mail.txt"
     subject_template_name = "signing/password_reset_subject.txt"
     success_url = reverse_lazy("password-reset-sent")
-    extra_context = {"can_mail": bool(settings.EMAIL_HOST)}
+    can_mail = bool(settings.EMAIL_HOST) and not settings.ANSWERS_TO_ANY_HOST
+    extra_context = {"can_mail": can_mail}
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return super().post(request, *args, **kwargs) if settings.EMAIL_HOST else self.get(request)
+        return super().post(request, *args, **kwargs) if self.can_mail else self.get(request)
 
     def form_valid(self, form: Any) -> HttpResponse:
         # By the mailbox too, known or not: nobody's is to be flooded from many addresses.
@@ -117,9 +127,10 @@ class PasswordResetSent(views.PasswordResetDoneView):
     template_name = "signing/password_reset_sent.html"
 
 
-class PasswordResetConfirm(views.PasswordResetConfirmView):
+class PasswordResetConfirm(Guarded, views.PasswordResetConfirmView):
     """The page behind the link in the mail."""
 
+    guarded = "password-set"
     template_name = "signing/password_reset_confirm.html"
     success_url = reverse_lazy("login")
 
@@ -127,7 +138,8 @@ class PasswordResetConfirm(views.PasswordResetConfirmView):
         return forms.with_plain_help(super().get_form(form_class))
 
     def form_valid(self, form: Any) -> HttpResponse:
-        response = super().form_valid(form)
+        with hashing.turn():
+            response = super().form_valid(form)
         messages.success(self.request, gettext("Your password is set. Sign in with it."))
         return response
 
@@ -151,5 +163,7 @@ class SignUp(Guarded, FormView[forms.SignUpForm]):
         return forms.with_plain_help(super().get_form(form_class))
 
     def form_valid(self, form: forms.SignUpForm) -> HttpResponse:
-        login(self.request, form.save())
+        with hashing.turn():
+            user = form.save()
+        login(self.request, user)
         return redirect("start")
