@@ -202,7 +202,10 @@ _TABLE: dict[type[Exception], Callable[[Any], Problem]] = {
     accounts.QuotaSpent: lambda e: Problem(429, "QUOTA_EXCEEDED", str(e), headers={"x-should-retry": "false"}),
     accounts.QuotaExceeded: _quota_exceeded,
     StorageUnavailable: lambda e: Problem(
-        503, "STORAGE_UNAVAILABLE", "The ledger cannot be written now.", headers=_retry_after(e.retry_after)
+        503,
+        "STORAGE_UNAVAILABLE",
+        "The database, or the cache, does not answer now. Try again.",
+        headers=_retry_after(e.retry_after),
     ),
     providers.ProviderNotFound: lambda e: Problem(404, "PROVIDER_NOT_FOUND", str(e)),
     providers.ProviderUnavailable: lambda e: Problem(503, "PROVIDER_UNAVAILABLE", str(e)),
