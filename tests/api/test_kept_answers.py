@@ -57,7 +57,8 @@ def test_a_stream_can_be_fetched_as_it_would_have_come(stage: Stage, relayed: bo
     assert fetch(stage, call_id, stage.staff).status_code == 404, "it belongs to who asked for it"
     with books(stage.gateway) as ask:
         call = UUID(call_id).hex
-        assert ask(f"SELECT state FROM accounts_call WHERE id = '{call}'") == [("client_gone",)]
+        state = f"SELECT state FROM accounts_call WHERE id = '{call}'"
+        wait_until(lambda: ask(state) == [("client_gone",)], 5, lambda: ask(state))
         assert ask(f"SELECT state FROM accounts_attempt WHERE call_id = '{call}'") == [("done",)]
         ask(f"UPDATE providers_keptanswer SET expires_at = '2001-01-01' WHERE call_id = '{call}'")
     assert fetch(stage, call_id).status_code == 404, "an hour later"

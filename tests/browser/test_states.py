@@ -11,7 +11,7 @@ from tests.browser.test_pages import PHONE, assert_shown_soundly, assert_sound, 
 from tests.gateway import Gateway
 from tests.visitor import person
 
-pytestmark = [pytest.mark.browser, pytest.mark.node]
+pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.long]
 
 _USED_MUCH = """
 from accounts.models import ApiToken, Unit, User, Window

@@ -4,11 +4,14 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.credentials import ECHO
 from tests.mailbox import Mailbox
 from tests.serving import fresh, running
 from tests.visitor import PASSWORD, Visitor, person
+
+pytestmark = pytest.mark.long
 
 
 def test_without_redis_nobody_signs_in_and_the_rest_goes_on(tmp_path: Path) -> None:
