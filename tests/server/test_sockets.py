@@ -151,7 +151,8 @@ def test_the_end_of_an_application_is_the_end_of_its_socket(
 
 
 def test_who_does_not_answer_a_close_frame_is_cut_off(probe: Probe, clients: ExitStack) -> None:
-    wire = connect(probe, clients).open("/echo").say("close").say("and another thing")
+    wire = connect(probe, clients).open("/echo")
+    wire.send(frame(b"close") + frame(b"and another thing"))  # at once: it is cut off soon
     assert wire.next().code == 4001
     assert wire.rest(within=3).body == b""
     probe.wait_until_idle()
